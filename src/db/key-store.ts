@@ -1,0 +1,63 @@
+import { and, desc, eq, isNull, lt } from "drizzle-orm";
+import type { AuditRecord } from "../core/records.ts";
+import { insertPendingAudit } from "./audit-store.ts";
+import { withDatabase, type Database } from "./client.ts";
+import { keys } from "./schema.ts";
+
+export type KeyRow = typeof keys.$inferSelect;
+
+export interface KeyStore {
+  insertKey(row: KeyRow, audit: AuditRecord): Promise<void>;
+  findKey(projectId: string, id: string): Promise<KeyRow | null>;
+  /** Newest first; `before` is the creation time of the last row of the page before. */
+  listKeys(projectId: string, page: { limit: number; before: number | null }): Promise<KeyRow[]>;
+  /** False when there is no such live key. */
+  revokeKey(projectId: string, id: string, atMs: number, audit: AuditRecord): Promise<boolean>;
+  /** Inserts the successor and lets the old key expire at `oldExpiresAtMs`, in one batch. */
+  rotateKey(successor: KeyRow, old: { id: string; expiresAtMs: number }, audit: AuditRecord): Promise<void>;
+}
+
+export function createKeyStore(db: Database): KeyStore {
+  return {
+    insertKey: (row, audit) =>
+      withDatabase(async () => {
+        await db.batch([db.insert(keys).values(row), insertPendingAudit(db, audit)]);
+      }),
+    findKey: (projectId, id) =>
+      withDatabase(async () => {
+        const rows = await db
+          .select()
+          .from(keys)
+          .where(and(eq(keys.projectId, projectId), eq(keys.id, id)));
+        return rows[0] ?? null;
+      }),
+    listKeys: (projectId, { limit, before }) =>
+      withDatabase(() =>
+        db
+          .select()
+          .from(keys)
+          .where(and(eq(keys.projectId, projectId), before === null ? undefined : lt(keys.createdAtMs, before)))
+          .orderBy(desc(keys.createdAtMs))
+          .limit(limit),
+      ),
+    revokeKey: (projectId, id, atMs, audit) =>
+      withDatabase(async () => {
+        const live = and(eq(keys.projectId, projectId), eq(keys.id, id), isNull(keys.revokedAtMs));
+        const found = await db.select({ id: keys.id }).from(keys).where(live);
+        if (found.length === 0) return false;
+        await db.batch([db.update(keys).set({ revokedAtMs: atMs }).where(live), insertPendingAudit(db, audit)]);
+        return true;
+      }),
+    rotateKey: (successor, old, audit) =>
+      withDatabase(async () => {
+        await db.batch([
+          db.insert(keys).values(successor),
+          db
+            .update(keys)
+            .set({ expiresAtMs: old.expiresAtMs })
+            .where(and(eq(keys.projectId, successor.projectId), eq(keys.id, old.id))),
+          insertPendingAudit(db, audit),
+        ]);
+      }),
+  };
+}
