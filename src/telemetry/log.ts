@@ -1,0 +1,24 @@
+type Fields = Record<string, string | number | boolean | null>;
+
+/**
+ * One JSON line a call, for Workers Logs. Ids, codes and numbers only: no content, no keys, no personal data. An error's own
+ * message is left out unless we wrote it: vendors quote credentials, and parsers quote what they could not parse.
+ */
+export function logError(event: string, fields: Fields, cause?: unknown): void {
+  console.error(JSON.stringify({ level: "error", event, ...fields, ...describe(cause) }));
+}
+
+function describe(cause: unknown): Fields {
+  if (cause === undefined) return {};
+  if (!(cause instanceof Error)) return { cause: typeof cause };
+  const internal = "internal" in cause && typeof cause.internal === "string" ? cause.internal : null;
+  return { cause: cause.name, cause_internal: internal, cause_frames: firstFrames(cause.stack) };
+}
+
+function firstFrames(stack: string | undefined): string {
+  const frames = (stack ?? "").split("\n").filter((line) => /^\s+at /.test(line));
+  return frames
+    .slice(0, 4)
+    .map((line) => line.trim())
+    .join(" < ");
+}
