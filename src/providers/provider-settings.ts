@@ -1,0 +1,117 @@
+import { z } from "zod";
+import { AppError } from "../core/errors.ts";
+import { tiers, type ModelCard } from "../core/model.ts";
+import { picoPerToken } from "./catalog.ts";
+
+const usdPerMillion = z.number().min(0).max(10_000);
+
+const price = z.strictObject({
+  inputUsdPerMillion: usdPerMillion,
+  cachedInputUsdPerMillion: usdPerMillion.optional(),
+  cacheWriteInputUsdPerMillion: usdPerMillion.optional(),
+  outputUsdPerMillion: usdPerMillion.default(0),
+});
+
+const model = z.strictObject({
+  name: z.string().min(1).max(200),
+  kind: z.enum(["chat", "embedding"]).default("chat"),
+  tier: z.enum(tiers).optional(),
+  contextWindow: z.int().min(1),
+  maxOutputTokens: z.int().min(0),
+  capabilities: z.array(z.enum(["tools", "json_schema", "images", "reasoning"])).default([]),
+  /** `null`: the price is unknown, and nothing is admitted. */
+  price: price.nullable(),
+});
+
+/** Providers that Parapet itself names; a setting must not take their place. */
+const reservedNames = new Set(["openai", "workers-ai", "local", "parapet"]);
+
+const provider = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, "must be lower-case letters, digits and -")
+    .refine((name) => !reservedNames.has(name), "is the name of a built-in provider"),
+  /** Up to and including the `/v1`. */
+  baseUrl: z.url({ protocol: /^https?$/ }),
+  /** The name of the secret that holds the key; without it no key is sent. */
+  apiKeySecret: z
+    .string()
+    .regex(/^[A-Z][A-Z0-9_]*$/)
+    .optional(),
+  /** `openai` for servers that behave as OpenAI's own do (Azure's, say); see `openai-compatible/convert-messages.ts`. */
+  dialect: z.enum(["openai", "compatible"]).default("compatible"),
+  staysAtEdge: z.boolean().default(false),
+  models: z.array(model).min(1),
+});
+
+const providers = z.array(provider).superRefine((list, context) => {
+  const names = list.map((item) => item.name);
+  for (const [index, name] of names.entries()) {
+    if (names.indexOf(name) !== index)
+      context.addIssue({ code: "custom", path: [index, "name"], message: "is named twice" });
+  }
+});
+
+/** One more OpenAI-compatible provider, as a deployment configures it. */
+export interface ProviderSettings {
+  name: string;
+  baseUrl: string;
+  /** The name of the secret, never its value. */
+  apiKeySecret?: string | undefined;
+  dialect: "openai" | "compatible";
+  cards: ModelCard[];
+}
+
+/** Reads the setting PARAPET_PROVIDERS: a JSON list. Throws `not_ready` with what is wrong; unset is an empty list. */
+export function parseProviders(setting: string | undefined): ProviderSettings[] {
+  if (setting === undefined || setting.trim() === "") return [];
+  const parsed = providers.safeParse(readJson(setting));
+  if (!parsed.success) {
+    throw new AppError("not_ready", `PARAPET_PROVIDERS is not valid: ${describe(parsed.error)}.`);
+  }
+  return parsed.data.map(({ models, staysAtEdge, ...rest }) => ({
+    ...rest,
+    cards: models.map((entry) => toCard(entry, rest.name, staysAtEdge)),
+  }));
+}
+
+function toCard(entry: z.infer<typeof model>, providerName: string, staysAtEdge: boolean): ModelCard {
+  return {
+    id: `${providerName}/${entry.name}`,
+    provider: providerName,
+    name: entry.name,
+    kind: entry.kind,
+    tier: entry.tier ?? null,
+    contextWindow: entry.contextWindow,
+    maxOutputTokens: entry.maxOutputTokens,
+    capabilities: entry.capabilities,
+    staysAtEdge,
+    price: entry.price === null ? null : toPrice(entry.price),
+  };
+}
+
+function toPrice(entry: z.infer<typeof price>): NonNullable<ModelCard["price"]> {
+  const written = entry.cacheWriteInputUsdPerMillion;
+  return {
+    inputPico: picoPerToken(entry.inputUsdPerMillion),
+    cachedInputPico: picoPerToken(entry.cachedInputUsdPerMillion ?? entry.inputUsdPerMillion),
+    ...(written === undefined ? {} : { cacheWriteInputPico: picoPerToken(written) }),
+    outputPico: picoPerToken(entry.outputUsdPerMillion),
+    source: "PARAPET_PROVIDERS",
+  };
+}
+
+function readJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new AppError("not_ready", "PARAPET_PROVIDERS is not valid JSON.");
+  }
+}
+
+function describe(error: z.ZodError): string {
+  return error.issues
+    .slice(0, 3)
+    .map((issue) => `${issue.path.join(".") || "the list"} ${issue.message}`)
+    .join("; ");
+}

@@ -1,0 +1,42 @@
+import { AppError } from "../core/errors.ts";
+import type { ChatModel, EmbeddingModel, ModelCard, Tier } from "../core/model.ts";
+
+/** The models this deployment can call. */
+export interface ModelRegistry {
+  /** By `provider/model`; `null` for a model that is unknown or whose provider has no credentials. */
+  find(id: string): ModelCard | null;
+  /** The chat models of a tier, in the order in which they are to be tried. */
+  listForTier(tier: Tier): ModelCard[];
+  list(): ModelCard[];
+  chatModelFor(card: ModelCard): ChatModel;
+  embeddingModelFor(card: ModelCard): EmbeddingModel;
+}
+
+export interface RegistryParts {
+  /** In order of preference. Of two cards with one id the first counts. */
+  cards: readonly ModelCard[];
+  /** By provider; a card whose provider is missing here is not offered. */
+  models: ReadonlyMap<string, ChatModel & EmbeddingModel>;
+}
+
+export function createRegistry({ cards, models }: RegistryParts): ModelRegistry {
+  const byId = new Map<string, ModelCard>();
+  for (const card of cards) {
+    if (models.has(card.provider) && !byId.has(card.id)) byId.set(card.id, card);
+  }
+  const offered = [...byId.values()];
+
+  const modelFor = (card: ModelCard) => {
+    const model = models.get(card.provider);
+    if (model === undefined) throw new AppError("model_not_found", `The model ${card.id} is not configured here.`);
+    return model;
+  };
+
+  return {
+    find: (id) => byId.get(id) ?? null,
+    listForTier: (tier) => offered.filter((card) => card.kind === "chat" && card.tier === tier),
+    list: () => [...offered],
+    chatModelFor: modelFor,
+    embeddingModelFor: modelFor,
+  };
+}

@@ -1,0 +1,197 @@
+/** What the scripted provider does, chosen by the model's name. A name may end in `~anything`: same behaviour, own count. */
+
+export interface ScriptedToolCall {
+  id: string;
+  name: string;
+  arguments: string;
+}
+
+export interface ScriptedUsage {
+  input: number;
+  output: number;
+  cached: number;
+  cacheWrite: number;
+  reasoning: number;
+}
+
+/** Where an answer goes wrong once it has begun. */
+export type Fault =
+  | "hang"
+  | "stall"
+  | "cut"
+  | "no-done"
+  | "no-finish"
+  | "half-frame"
+  | "malformed-chunk"
+  | "empty-stream"
+  | "error-event"
+  | "late-error";
+
+export interface Answer {
+  kind: "answer";
+  pieces: string[];
+  refusal: string | null;
+  toolCalls: ScriptedToolCall[];
+  finish: string;
+  usage: ScriptedUsage | null;
+  /** Before the headers. */
+  delayMs: number;
+  /** Between the headers and the first piece. */
+  firstPieceMs: number;
+  betweenMs: number;
+  fault: Fault | null;
+}
+
+export interface Failure {
+  kind: "failure";
+  status: number;
+  headers: Record<string, string>;
+  error: { message: string; type: string; code: string | null; param?: string | null };
+  /** The code with which Workers AI would say the same. */
+  workersCode: number;
+}
+
+export type Script = Answer | Failure | { kind: "html" } | { kind: "redirect" };
+
+export interface ScriptContext {
+  /** How often this model was asked before. */
+  seen: number;
+  /** The text of the last user message. */
+  lastUserText: string;
+  promptTokens: number;
+}
+
+const greeting = ["Hello", " from", " the", " scripted", " provider."];
+const longAnswer = "One two three four five six seven eight nine ten. ";
+const card = "4111 1111 1111 1111";
+// Put together here, so that no scanner takes this file for a leak.
+const secret = ["sk", "proj", "Zx9".repeat(16)].join("-");
+
+const rateLimit = (headers: Record<string, string> = {}): Failure =>
+  failure(429, 3040, "Rate limit reached", "rate_limit_exceeded", headers);
+
+const faults: Readonly<Record<string, Fault>> = {
+  hang: "hang",
+  stall: "stall",
+  "cut-mid-stream": "cut",
+  "no-done": "no-done",
+  "no-finish": "no-finish",
+  "half-frame": "half-frame",
+  "malformed-chunk": "malformed-chunk",
+  "empty-stream": "empty-stream",
+  "stream-error-event": "error-event",
+  "stream-late-error": "late-error",
+};
+
+const failures: Readonly<Record<string, () => Failure>> = {
+  "400": () => failure(400, 5006, "Invalid value for 'temperature'.", "invalid_value"),
+  "400-context": () =>
+    failure(400, 5021, "This model's maximum context length is 8192 tokens.", "context_length_exceeded"),
+  "400-content-filter": () => failure(400, 5006, "The response was filtered.", "content_filter"),
+  "401": () => failure(401, 5018, "Incorrect API key provided: sk-inco****here.", "invalid_api_key"),
+  "403": () => failure(403, 3041, "You are not allowed to use this model.", "permission_denied"),
+  "404": () => failure(404, 5007, "The model does not exist.", "model_not_found"),
+  "429": () => rateLimit(),
+  "429-retry-after-1": () => rateLimit({ "retry-after": "1" }),
+  "429-retry-after-ms": () => rateLimit({ "retry-after-ms": "250", "retry-after": "60" }),
+  "429-retry-after-date": () => rateLimit({ "retry-after": new Date(Date.now() + 30_000).toUTCString() }),
+  "500": () => failure(500, 3043, "The server had an error.", "server_error"),
+  "503": () => failure(503, 3043, "The engine is overloaded.", "overloaded"),
+};
+
+/** The script of a model's next answer. Throws on a name it does not know: a misspelt test must not pass. */
+export function scriptFor(model: string, context: ScriptContext): Script {
+  const name = (model.split("/").at(-1) ?? model).split("~")[0] ?? model;
+  if (name === "html") return { kind: "html" };
+  if (name === "redirect") return { kind: "redirect" };
+  const fault = faults[name];
+  if (fault !== undefined) return answer(context, { fault });
+  const fails = failures[name];
+  if (fails !== undefined) return fails();
+  const once = /^(.+)-once$/.exec(name);
+  if (once?.[1] !== undefined) return context.seen === 0 ? scriptFor(once[1], context) : answer(context, {});
+
+  const [numbered, first, second] = /^([a-z-]+?)-(\d+)(?:-(\d+))?$/.exec(name)?.slice(1) ?? [];
+  const count = Number(first ?? 0);
+  if (numbered === "slow") return answer(context, { delayMs: count });
+  if (numbered === "first-token") return answer(context, { firstPieceMs: count });
+  if (numbered === "usage") {
+    return answer(context, {
+      usage: { input: count, output: Number(second ?? 0), cached: 0, cacheWrite: 0, reasoning: 0 },
+    });
+  }
+  if (numbered === "long") {
+    return answer(context, { pieces: Array.from({ length: count }, () => longAnswer), betweenMs: 20 });
+  }
+  switch (name) {
+    case "ok":
+      return answer(context, {});
+    case "no-usage":
+      return answer(context, { usage: null });
+    case "echo":
+      return answer(context, { pieces: context.lastUserText.split(/(?<= )/) });
+    case "json":
+      return answer(context, { pieces: ['{"answer":', '"yes",', '"count":', "2}"] });
+    case "refusal":
+      return answer(context, { pieces: [], refusal: "I cannot help with that." });
+    case "filtered":
+      return answer(context, { finish: "content_filter" });
+    case "cut-short":
+      return answer(context, {
+        finish: "length",
+        usage: { input: 7, output: 16, cached: 0, cacheWrite: 0, reasoning: 0 },
+      });
+    case "cached":
+      return answer(context, { usage: { input: 2006, output: 300, cached: 1920, cacheWrite: 64, reasoning: 256 } });
+    case "tool-call":
+      return answer(context, { pieces: [], finish: "tool_calls", toolCalls: [weatherCall("Paris", 1)] });
+    case "parallel-tool-calls":
+      return answer(context, {
+        pieces: [],
+        finish: "tool_calls",
+        toolCalls: [weatherCall("Paris", 1), weatherCall("Rome", 2)],
+      });
+    case "leak-card":
+      return answer(context, {
+        pieces: ["Your card ", card.slice(0, 7), card.slice(7, 12), card.slice(12), " is on file."],
+      });
+    case "leak-secret":
+      return answer(context, {
+        pieces: ["The key is ", secret.slice(0, 9), secret.slice(9, 30), secret.slice(30), " for now."],
+      });
+    default:
+      throw new Error(`the scripted provider knows no model ${name}`);
+  }
+}
+
+function answer(context: ScriptContext, change: Partial<Answer>): Answer {
+  const pieces = change.pieces ?? greeting;
+  return {
+    kind: "answer",
+    pieces,
+    refusal: null,
+    toolCalls: [],
+    finish: "stop",
+    usage: { input: context.promptTokens, output: Math.max(pieces.length, 1), cached: 0, cacheWrite: 0, reasoning: 0 },
+    delayMs: 0,
+    firstPieceMs: 0,
+    betweenMs: 0,
+    fault: null,
+    ...change,
+  };
+}
+
+function weatherCall(city: string, number: number): ScriptedToolCall {
+  return { id: `call_scripted_${number}`, name: "get_weather", arguments: JSON.stringify({ city }) };
+}
+
+function failure(
+  status: number,
+  workersCode: number,
+  message: string,
+  code: string,
+  headers: Record<string, string> = {},
+): Failure {
+  const type = status === 429 ? "rate_limit_error" : status < 500 ? "invalid_request_error" : "server_error";
+  return { kind: "failure", status, headers, workersCode, error: { message, type, code, param: null } };
+}
