@@ -1,0 +1,54 @@
+import { z } from "zod";
+import { AppError } from "./core/errors.ts";
+
+const wholeNumber = z.coerce.number().int().min(0);
+/** Empty is "no limit"; unset is the default. */
+const limit = (fallback: number) => z.union([z.literal("").transform(() => null), wholeNumber]).default(fallback);
+
+/** Every variable and secret Parapet reads, with its default. Money in micro-USD, times in milliseconds. */
+export const settingsSchema = z.object({
+  PARAPET_ENVIRONMENT: z.enum(["local", "production"]),
+  /** The deployment's one secret: API keys, subject ids and content keys derive from it. */
+  PARAPET_SECRET: z.string().min(32, "must have at least 32 characters"),
+  /** The bootstrap admin's bearer token. Without it there is no bootstrap admin. */
+  PARAPET_ADMIN_TOKEN: z.string().min(32, "must have at least 32 characters").optional(),
+
+  OPENAI_API_KEY: z.string().min(1).optional(),
+  OPENAI_BASE_URL: z.url().default("https://api.openai.com/v1"),
+  /** More OpenAI-compatible providers, as JSON: see docs/gateway.md. */
+  PARAPET_PROVIDERS: z.string().optional(),
+  /** Set by `npm run dev`: the local model server. */
+  PARAPET_LOCAL_MODEL_URL: z.url().optional(),
+
+  /** Limits of a subject whose key sets none of its own. */
+  PARAPET_REQUESTS_PER_MINUTE: limit(600),
+  PARAPET_TOKENS_PER_MINUTE: limit(2_000_000),
+  PARAPET_DAILY_BUDGET_MICROS: limit(10_000_000),
+  PARAPET_MONTHLY_BUDGET_MICROS: limit(100_000_000),
+  /** A hold without a sign of life for so long is settled at its bound. */
+  PARAPET_ORPHAN_AFTER_MS: wholeNumber.min(1000).default(30_000),
+  /** How long a request waits for money that other running requests have reserved. */
+  PARAPET_BUDGET_WAIT_MS: wholeNumber.max(20_000).default(5_000),
+
+  PARAPET_HEADERS_TIMEOUT_MS: wholeNumber.min(1).default(30_000),
+  PARAPET_FIRST_TOKEN_TIMEOUT_MS: wholeNumber.min(1).default(60_000),
+  PARAPET_IDLE_TIMEOUT_MS: wholeNumber.min(1).default(30_000),
+  PARAPET_TOTAL_TIMEOUT_MS: wholeNumber.min(1).default(300_000),
+
+  /** `grounded-answer-small` suits models below about a billion parameters. */
+  PARAPET_GROUNDED_PROMPT: z.enum(["grounded-answer", "grounded-answer-small"]).default("grounded-answer"),
+  PARAPET_CONTENT_RETENTION_DAYS: wholeNumber.default(30),
+  /** Hosts whose links and images may stand in answers, separated by commas. */
+  PARAPET_LINK_HOSTS: z.string().default(""),
+});
+export type Settings = z.infer<typeof settingsSchema>;
+
+/** Parses the worker's environment. A deployment that lacks a setting answers every request with what to do about it. */
+export function parseSettings(env: object): Settings {
+  const parsed = settingsSchema.safeParse(env);
+  if (parsed.success) return parsed.data;
+  const names = [...new Set(parsed.error.issues.map((issue) => String(issue.path[0])))];
+  throw new AppError("not_ready", `Parapet is not configured: check ${names.join(", ")} (docs/configure.md).`, {
+    internal: z.prettifyError(parsed.error),
+  });
+}

@@ -1,0 +1,210 @@
+import { AppError } from "../core/errors.ts";
+import type { ChatRequest } from "../core/chat.ts";
+import { sha256Hex } from "../core/hash.ts";
+import type { ChatResult, ModelCall, StreamPart } from "../core/model.ts";
+import type { TokenUsage } from "../core/money.ts";
+import { attribute } from "../telemetry/attributes.ts";
+import type { Span } from "../telemetry/trace.ts";
+import { codeOf, noUsage, usageOfFailure, usageRow, type CallIdentity } from "./account-call.ts";
+import type { Candidate } from "./choose-route.ts";
+import { providerAttribute } from "./embed-texts.ts";
+import { estimatePromptTokens, estimateTokens } from "./estimate-tokens.ts";
+import type { Hold } from "./hold.ts";
+import type { GatewayDeps, RequestScope } from "./request-scope.ts";
+
+export interface ModelAttempt {
+  candidate: Candidate;
+  request: ChatRequest;
+  identity: CallIdentity;
+  hold: Hold;
+}
+
+/** One attempt at a whole answer: one span, one usage row, whatever comes of it. */
+export async function callModel(attempt: ModelAttempt, scope: RequestScope, deps: GatewayDeps): Promise<ChatResult> {
+  const account = openAccount(attempt, scope, deps);
+  try {
+    const result = await deps.models.chatModelFor(attempt.candidate.card).chat(account.call);
+    const text = outputText(
+      result.content,
+      result.toolCalls.map((call) => call.function.arguments),
+    );
+    const usage = result.usage ?? account.estimate(text);
+    account.span.set({ [attribute.responseId]: result.id, [attribute.responseModel]: result.model });
+    await account.close({ usage, text, finishReason: result.finishReason });
+    return { ...result, usage };
+  } catch (cause) {
+    throw account.fail(cause, "");
+  }
+}
+
+/** A running stream, accounted for as it is read. */
+export interface ModelStream {
+  /** Reads the next part, among them always a `usage`; `null` at the end. Throws what the provider's failure became. */
+  next(): Promise<StreamPart | null>;
+  /** For a client that has left: aborts the provider's call and books what was counted. */
+  abandon(): Promise<void>;
+}
+
+/** One attempt at a stream. Resolves once the first token is there, so that a failure before it can be routed around. */
+export async function openModelStream(
+  attempt: ModelAttempt,
+  scope: RequestScope,
+  deps: GatewayDeps,
+): Promise<ModelStream> {
+  const account = openAccount(attempt, scope, deps);
+  const ahead: StreamPart[] = [];
+  let reader: ReadableStreamDefaultReader<StreamPart>;
+  try {
+    reader = (await deps.models.chatModelFor(attempt.candidate.card).stream(account.call)).getReader();
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) throw incomplete();
+      ahead.push(value);
+      if (value.type !== "start") break;
+    }
+  } catch (cause) {
+    throw account.fail(cause, "");
+  }
+
+  let text = "";
+  let usage: TokenUsage | null = null;
+  let finishReason: string | null = null;
+  const firstTokenMs = deps.clock();
+
+  const observe = (part: StreamPart) => {
+    if (part.type === "start")
+      account.span.set({ [attribute.responseId]: part.id, [attribute.responseModel]: part.model });
+    if (part.type === "text-delta" || part.type === "refusal-delta") text += part.text;
+    if (part.type === "tool-call-delta") text += part.arguments;
+    if (part.type === "usage") usage = part.usage;
+    if (part.type === "finish") finishReason = part.reason;
+    // Four characters a token is close enough for a heartbeat; the settlement counts properly.
+    attempt.hold.progress(Math.ceil(text.length / 4));
+    return part;
+  };
+
+  let left: AppError | null = null;
+
+  return {
+    async next() {
+      const waiting = ahead.shift();
+      if (waiting !== undefined) return observe(waiting);
+      try {
+        const { done, value } = await reader.read();
+        if (left !== null) throw left;
+        if (!done) return observe(value);
+        if (finishReason === null) throw incomplete();
+      } catch (cause) {
+        throw account.fail(cause, text, firstTokenMs);
+      }
+      if (usage !== null) {
+        await account.close({ usage, text, finishReason, firstTokenMs });
+        return null;
+      }
+      // The provider gave no count: ours is the stream's last part, and the next read ends it.
+      return observe({ type: "usage", usage: account.estimate(text) });
+    },
+    async abandon() {
+      left = new AppError("client_closed_request", "The client closed the connection.");
+      account.fail(left, text, firstTokenMs);
+      await reader.cancel(left);
+    },
+  };
+}
+
+interface Account {
+  call: ModelCall;
+  span: Span;
+  estimate(text: string): TokenUsage;
+  close(end: { usage: TokenUsage; text: string; finishReason: string | null; firstTokenMs?: number }): Promise<void>;
+  /** Books a failure once and gives the error back. */
+  fail(cause: unknown, text: string, firstTokenMs?: number): unknown;
+}
+
+function openAccount(
+  { candidate, request, identity, hold }: ModelAttempt,
+  scope: RequestScope,
+  deps: GatewayDeps,
+): Account {
+  const { card, maxOutputTokens } = candidate;
+  const startMs = deps.clock();
+  const inputTokens = estimatePromptTokens(request);
+  let closed = false;
+  const span = scope.trace.startSpan(`chat ${card.name}`, {
+    kind: "client",
+    attributes: {
+      [attribute.operationName]: "chat",
+      [attribute.providerName]: providerAttribute(card),
+      [attribute.requestModel]: card.name,
+      [attribute.requestMaxTokens]: maxOutputTokens,
+      [attribute.requestStream]: request.stream === true,
+      ...(typeof request.temperature === "number" ? { [attribute.requestTemperature]: request.temperature } : {}),
+      ...(typeof request.top_p === "number" ? { [attribute.requestTopP]: request.top_p } : {}),
+      ...(typeof request.seed === "number" ? { [attribute.requestSeed]: request.seed } : {}),
+      ...(identity.prompt === null
+        ? {}
+        : { [attribute.promptName]: identity.prompt.name, [attribute.promptVersion]: identity.prompt.version }),
+    },
+  });
+  const book = (facts: {
+    usage: TokenUsage;
+    firstTokenMs?: number | undefined;
+    outputHash: string | null;
+    outcome: string;
+  }) => {
+    closed = true;
+    const row = usageRow(
+      identity,
+      { operation: "chat", card, startMs, ...facts, firstTokenMs: facts.firstTokenMs ?? null },
+      deps.clock,
+    );
+    hold.record(row);
+    span.set({
+      [attribute.inputTokens]: row.inputTokens,
+      [attribute.outputTokens]: row.outputTokens,
+      [attribute.cacheReadTokens]: row.cachedInputTokens,
+      [attribute.reasoningTokens]: row.reasoningTokens,
+      [attribute.cost]: row.costMicros / 1_000_000,
+      [attribute.usageEstimated]: row.estimated,
+      ...(row.timeToFirstTokenMs === null ? {} : { [attribute.timeToFirstChunk]: row.timeToFirstTokenMs / 1000 }),
+    });
+  };
+
+  return {
+    call: {
+      card,
+      request: { ...request, max_completion_tokens: maxOutputTokens },
+      signal: AbortSignal.any([scope.signal, AbortSignal.timeout(deps.totalTimeoutMs)]),
+      traceparent: scope.trace.traceparent(span),
+    },
+    span,
+    estimate: (text) => ({ ...noUsage, inputTokens, outputTokens: estimateTokens(text), estimated: true }),
+    async close({ usage, text, finishReason, firstTokenMs }) {
+      if (closed) return;
+      book({ usage, firstTokenMs, outputHash: await sha256Hex(text), outcome: "ok" });
+      span.set({ [attribute.responseFinishReasons]: [finishReason ?? ""] });
+      span.end();
+    },
+    fail(cause, text, firstTokenMs) {
+      const failure =
+        scope.signal.aborted && !(cause instanceof AppError && cause.code === "client_closed_request")
+          ? new AppError("client_closed_request", "The client closed the connection.", { cause })
+          : cause;
+      if (closed) return failure;
+      const usage = usageOfFailure(failure, { inputTokens, outputTokens: estimateTokens(text) });
+      book({ usage, firstTokenMs, outputHash: null, outcome: codeOf(failure) });
+      span.end({ error: codeOf(failure) });
+      return failure;
+    },
+  };
+}
+
+function outputText(content: string | null, toolArguments: string[]): string {
+  return [content ?? "", ...toolArguments].join("");
+}
+
+function incomplete(): AppError {
+  return new AppError("upstream_incomplete", "The model's answer broke off before it was finished.", {
+    retryable: true,
+  });
+}

@@ -1,0 +1,134 @@
+import { AppError } from "../core/errors.ts";
+import { textOf, type ChatRequest } from "../core/chat.ts";
+import type { SearchableCollection } from "./searchable-collection.ts";
+import type { Verdict } from "../core/verdict.ts";
+import { GuardrailError } from "../guardrails/guardrail-error.ts";
+import { attribute } from "../telemetry/attributes.ts";
+import { noUsage, usageRow, type CallIdentity } from "./account-call.ts";
+import { chooseRoute, type RoutePlan } from "./choose-route.ts";
+import { contextBudget } from "./context-budget.ts";
+import { estimatePromptTokens, estimateTokens } from "./estimate-tokens.ts";
+import { openHold, type Hold } from "./hold.ts";
+import type { GatewayDeps, RequestScope } from "./request-scope.ts";
+import { traceVerdicts } from "./trace-verdicts.ts";
+
+/** A request that was screened, routed and admitted: from here on it costs. */
+export interface Prepared {
+  request: ChatRequest;
+  plan: RoutePlan;
+  hold: Hold;
+  identity: CallIdentity;
+  /** `null` when the request names no collection. */
+  collection: SearchableCollection | null;
+  promptTokens: number;
+  startMs: number;
+}
+
+/** Cheap refusals first, then the route, then one hop to the meter; nothing before that hop costs money. */
+export async function prepare(request: ChatRequest, scope: RequestScope, deps: GatewayDeps): Promise<Prepared> {
+  const startMs = deps.clock();
+  const screened = await screen(request, scope, deps);
+  const collection = await findCollection(request, scope, deps);
+  const prompt = collection === null ? null : deps.prompts.current(deps.groundedPrompt);
+  const identity = { principal: scope.principal, traceId: scope.trace.traceId, extension: request.parapet, prompt };
+
+  const promptTokens =
+    estimatePromptTokens(screened.request) +
+    (prompt === null ? 0 : contextBudget[deps.groundedPrompt].maxTokens + estimateTokens(prompt.system + prompt.user));
+  const plan = chooseRoute({ request: screened.request, promptTokens, models: deps.models });
+  scope.trace.root.set({
+    [attribute.routeReason]: plan.reason,
+    [attribute.routeCandidates]: plan.candidates.map(({ card }) => card.id),
+  });
+
+  const [first] = plan.candidates;
+  const draftFacts = {
+    operation: "chat",
+    card: first.card,
+    usage: { ...noUsage, inputTokens: promptTokens },
+    startMs,
+  } as const;
+  const hold = await openHold(holdDeps(scope, deps), {
+    action: "chat.completions",
+    target: first.card.id,
+    bound: {
+      costMicros: first.boundMicros + embeddingBoundMicros(collection, deps),
+      tokens: promptTokens + first.maxOutputTokens,
+    },
+    usage: usageRow(identity, { ...draftFacts, firstTokenMs: null, outputHash: null, outcome: "running" }, deps.clock),
+  });
+  hold.verdicts.push(...screened.verdicts);
+  return { request: screened.request, plan, hold, identity, collection, promptTokens, startMs };
+}
+
+export function holdDeps(scope: RequestScope, deps: GatewayDeps) {
+  const { principal, trace } = scope;
+  const waitUntil = (promise: Promise<unknown>) => scope.waitUntil(promise);
+  return {
+    meter: deps.meterOf(principal),
+    clock: deps.clock,
+    trace,
+    principal,
+    orphanAfterMs: deps.orphanAfterMs,
+    waitUntil,
+  };
+}
+
+async function screen(
+  request: ChatRequest,
+  scope: RequestScope,
+  deps: GatewayDeps,
+): Promise<{ request: ChatRequest; verdicts: Verdict[] }> {
+  try {
+    const { messages, verdicts } = deps.guardrails.screenInput(request.messages, request.tools);
+    traceVerdicts(verdicts, scope.trace);
+    return { request: { ...request, messages }, verdicts };
+  } catch (cause) {
+    if (cause instanceof GuardrailError) await recordRefusal(cause, scope, deps);
+    throw cause;
+  }
+}
+
+/** A refusal costs nothing, but it counts against the rate limit and stands in the audit log. */
+async function recordRefusal(refusal: GuardrailError, scope: RequestScope, deps: GatewayDeps): Promise<void> {
+  traceVerdicts(refusal.verdicts, scope.trace);
+  const hold = await openHold(holdDeps(scope, deps), {
+    action: "chat.completions",
+    target: null,
+    bound: { costMicros: 0, tokens: 0 },
+    usage: null,
+  });
+  hold.verdicts.push(...refusal.verdicts);
+  hold.settle({ outcome: refusal.code });
+}
+
+async function findCollection(
+  request: ChatRequest,
+  { principal }: RequestScope,
+  deps: GatewayDeps,
+): Promise<SearchableCollection | null> {
+  const id = request.parapet?.collection;
+  if (id === undefined) return null;
+  if (!principal.scopes.has("collections:read")) {
+    throw new AppError("forbidden", "Grounding an answer needs a key with the scope `collections:read`.", {
+      param: "parapet.collection",
+    });
+  }
+  if (!request.messages.some((message) => message.role === "user" && textOf(message).trim() !== "")) {
+    throw new AppError("invalid_request", "messages: a grounded request needs a user message with text", {
+      param: "messages",
+    });
+  }
+  const collection = await deps.findCollection(principal.projectId, id);
+  if (collection !== null) return collection;
+  throw new AppError("not_found", "There is no collection with this id in your project.", {
+    param: "parapet.collection",
+  });
+}
+
+/** A query is at most as long as the embedding model reads. */
+function embeddingBoundMicros(collection: SearchableCollection | null, deps: GatewayDeps): number {
+  const { price, contextWindow } = deps.retrievalModel;
+  if (collection === null || price === null) return 0;
+  return Math.ceil((contextWindow * price.inputPico) / 1_000_000);
+}

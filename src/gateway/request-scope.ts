@@ -1,0 +1,43 @@
+import type { Clock } from "../core/clock.ts";
+import type { ChatModel, EmbeddingModel, ModelCard, Tier } from "../core/model.ts";
+import type { Meter } from "../core/meter.ts";
+import type { Principal } from "../core/principal.ts";
+import type { SearchableCollection } from "./searchable-collection.ts";
+import type { ContentPlace, StoredContent } from "../db/content-store.ts";
+import type { Guardrails } from "../guardrails/run-guardrails.ts";
+import type { PromptLibrary, PromptName } from "../prompting/load-prompts.ts";
+import type { Trace } from "../telemetry/trace.ts";
+
+/** What the gateway needs of the deployment: filled by the composition root. */
+export interface GatewayDeps {
+  clock: Clock;
+  models: {
+    find(id: string): ModelCard | null;
+    listForTier(tier: Tier): ModelCard[];
+    chatModelFor(card: ModelCard): ChatModel;
+    embeddingModelFor(card: ModelCard): EmbeddingModel;
+  };
+  /** The model that embeds queries and documents. */
+  retrievalModel: ModelCard;
+  guardrails: Guardrails;
+  prompts: PromptLibrary;
+  /** The prompt of grounded answers: small models need another than large ones. */
+  groundedPrompt: PromptName;
+  /** Keeps what was said; a failure is logged, never the request's. */
+  keepContent(place: ContentPlace, content: StoredContent): Promise<void>;
+  meterOf(principal: Principal): Meter;
+  /** `null` when the project has no such collection. */
+  findCollection(projectId: string, id: string): Promise<SearchableCollection | null>;
+  orphanAfterMs: number;
+  totalTimeoutMs: number;
+}
+
+/** One request, from its admission to its settlement. */
+export interface RequestScope {
+  principal: Principal;
+  trace: Trace;
+  /** Aborts when the client leaves. */
+  signal: AbortSignal;
+  /** Keeps the worker alive for what must happen after the response. */
+  waitUntil(promise: Promise<unknown>): void;
+}
