@@ -1,0 +1,69 @@
+import { z } from "zod";
+import { finishReasons, toolCall } from "../core/chat.ts";
+import type { TokenUsage } from "../core/money.ts";
+import { parapetResponse } from "../core/parapet-extension.ts";
+import type { Completion } from "../gateway/completion.ts";
+
+export const wireUsage = z
+  .object({
+    prompt_tokens: z.int(),
+    completion_tokens: z.int(),
+    total_tokens: z.int(),
+    prompt_tokens_details: z.object({ cached_tokens: z.int() }),
+    completion_tokens_details: z.object({ reasoning_tokens: z.int() }),
+  })
+  .meta({ id: "CompletionUsage" });
+
+/** OpenAI's `chat.completion` object, with what Parapet says of it under `parapet`. */
+export const chatCompletion = z
+  .object({
+    id: z.string(),
+    object: z.literal("chat.completion"),
+    created: z.int(),
+    model: z.string(),
+    choices: z.array(
+      z.object({
+        index: z.int(),
+        message: z.object({
+          role: z.literal("assistant"),
+          content: z.string().nullable(),
+          refusal: z.string().nullable(),
+          tool_calls: z.array(toolCall).optional(),
+        }),
+        logprobs: z.null(),
+        finish_reason: z.enum(finishReasons),
+      }),
+    ),
+    usage: wireUsage,
+    parapet: parapetResponse,
+  })
+  .meta({ id: "ChatCompletion" });
+
+export function renderCompletion({ id, createdMs, answer, parapet }: Completion): z.infer<typeof chatCompletion> {
+  const { content, refusal, toolCalls } = answer;
+  const message = {
+    role: "assistant" as const,
+    content,
+    refusal,
+    ...(toolCalls.length === 0 ? {} : { tool_calls: toolCalls }),
+  };
+  return {
+    id,
+    object: "chat.completion",
+    created: Math.floor(createdMs / 1000),
+    model: answer.model,
+    choices: [{ index: 0, message, logprobs: null, finish_reason: answer.finishReason }],
+    usage: renderUsage(answer.usage),
+    parapet,
+  };
+}
+
+export function renderUsage(usage: TokenUsage): z.infer<typeof wireUsage> {
+  return {
+    prompt_tokens: usage.inputTokens,
+    completion_tokens: usage.outputTokens,
+    total_tokens: usage.inputTokens + usage.outputTokens,
+    prompt_tokens_details: { cached_tokens: usage.cachedInputTokens },
+    completion_tokens_details: { reasoning_tokens: usage.reasoningTokens },
+  };
+}
