@@ -1,0 +1,117 @@
+import { cpus, totalmem } from "node:os";
+import type { Row } from "./measure.ts";
+import type { StageCost } from "./stages.ts";
+import { workerdVersion } from "./workerd-process.ts";
+import { benchMessages } from "./workload.ts";
+
+/** One row as a machine reads it. */
+export function toJsonRow({ target, mode, concurrency, delayMs, measured }: Row): object {
+  return {
+    target,
+    mode,
+    concurrency,
+    delay_ms: delayMs,
+    rps: round(measured.rps, 1),
+    p50_ms: round(measured.p50Ms),
+    p95_ms: round(measured.p95Ms),
+    p99_ms: round(measured.p99Ms),
+    ttfb_p50_ms: round(measured.ttfbP50Ms),
+    ttfb_p99_ms: round(measured.ttfbP99Ms),
+    errors: measured.errors,
+  };
+}
+
+export function describeMachine(): string {
+  const [cpu] = cpus();
+  const bytes = Buffer.byteLength(JSON.stringify(benchMessages));
+  return [
+    `${cpu?.model ?? "unknown processor"}, ${cpus().length} cores, ${(totalmem() / 2 ** 30).toFixed(0)} GiB; Node ${process.version}, ${workerdVersion()}`,
+    `Requests of ${benchMessages.length} messages, ${bytes} bytes; answers of 21 words, in a stream a chunk each. One key, so one meter.`,
+  ].join("\n");
+}
+
+export function renderRows(rows: Row[]): string {
+  const head = [
+    "mode",
+    "delay",
+    "conc",
+    "target",
+    "req/s",
+    "p50 ms",
+    "p95 ms",
+    "p99 ms",
+    "first p50",
+    "first p99",
+    "adds p50",
+    "CPU µs",
+  ];
+  const lines = rows.toSorted(byCell).map((row) => {
+    const direct = rows.find((other) => other.target === "direct" && isSameCell(other, row));
+    const { measured } = row;
+    return [
+      row.mode,
+      `${row.delayMs} ms`,
+      String(row.concurrency),
+      row.target,
+      measured.rps.toFixed(0),
+      measured.p50Ms.toFixed(2),
+      measured.p95Ms.toFixed(2),
+      measured.p99Ms.toFixed(2),
+      measured.ttfbP50Ms.toFixed(2),
+      measured.ttfbP99Ms.toFixed(2),
+      direct === undefined || direct === row ? "" : `+${(measured.p50Ms - direct.measured.p50Ms).toFixed(2)}`,
+      row.cpuUs === null ? "" : row.cpuUs.toFixed(0),
+    ];
+  });
+  return table([head, ...lines], 4);
+}
+
+export function renderStages(stages: StageCost[]): string {
+  const section = (kind: StageCost["kind"], title: string) => {
+    const inside = stages.filter((stage) => stage.kind === kind);
+    const sum = inside.reduce((total, stage) => total + stage.costUs, 0);
+    return [
+      [title, kind === "whole" ? "" : sum.toFixed(0)],
+      ...inside.map((stage) => [`  ${stage.label}`, stage.costUs.toFixed(stage.costUs < 10 ? 1 : 0)]),
+    ];
+  };
+  return table(
+    [
+      ["stage", "µs"],
+      ...section("before the answer", "before the answer, sum"),
+      ...section("after the answer", "after the answer, sum"),
+      ...section("whole", "for comparison, measured whole"),
+    ],
+    1,
+  );
+}
+
+export const stageMethod =
+  "Each stage runs alone inside workerd, in the production bundle, many times over in one request, timed from outside: a warm cache and\nno queue, so a floor. A hop's figure holds both sides' work. What is missing to a request's own time is HTTP, routing and scheduling.";
+
+function byCell(left: Row, right: Row): number {
+  return left.mode.localeCompare(right.mode) || left.delayMs - right.delayMs || left.concurrency - right.concurrency;
+}
+
+function isSameCell(left: Row, right: Row): boolean {
+  return left.mode === right.mode && left.delayMs === right.delayMs && left.concurrency === right.concurrency;
+}
+
+/** Text columns to the left, then numbers to the right. */
+function table(rows: string[][], textColumns: number): string {
+  const widths = (rows[0] ?? []).map((_cell, column) => Math.max(...rows.map((row) => (row[column] ?? "").length)));
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) =>
+          column < textColumns ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0),
+        )
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
+}
+
+function round(value: number, digits = 3): number {
+  return Number(value.toFixed(digits));
+}
