@@ -63,9 +63,10 @@ export async function loadEvalDeployment(env: Env): Promise<EvalDeployment> {
       );
       documentNames.set(row.id, document.name);
     },
-    async ask({ input, model, collectionId }, scope) {
+    async ask({ input, model, maxCompletionTokens, collectionId }, scope) {
       const request = {
         model,
+        max_completion_tokens: maxCompletionTokens,
         messages: [{ role: "user" as const, content: input }],
         parapet: { collection: collectionId, feature: "evals", task: "eval" },
       };

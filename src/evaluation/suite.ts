@@ -29,6 +29,7 @@ const suiteHead = z.strictObject({
     collection: z.string(),
     documents: z.string(),
     model: z.string(),
+    max_completion_tokens: z.int().min(1),
     prompt: z.string(),
   }),
   judges: z.array(z.string()),

@@ -69,6 +69,8 @@ function deepest(issues: readonly z.core.$ZodIssue[]): z.core.$ZodIssue | undefi
 
 function fromHono(exception: HTTPException): AppError {
   if (exception.status === 413) return new AppError("request_too_large", "The request body is too large.");
+  if (exception.status === 415)
+    return new AppError("unsupported_media_type", "Send the body as JSON, with `content-type: application/json`.");
   if (exception.status === 400) return new AppError("invalid_json", "The request body is not valid JSON.");
   return new AppError("internal", "Something went wrong on our side. Quote the request id when you report it.", {
     cause: exception,

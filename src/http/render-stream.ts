@@ -51,7 +51,9 @@ export function renderStream(
         controller.close();
         return;
       }
-      const first = opened ? "" : chunk({ role: "assistant", content: "", refusal: null });
+      // As OpenAI opens a message: one that only calls tools has no content, not an empty one.
+      const content = value.type === "tool-call" ? null : "";
+      const first = opened ? "" : chunk({ role: "assistant", content, refusal: null });
       opened = true;
       controller.enqueue(encoder.encode(first + render(value)));
     },

@@ -18,7 +18,7 @@ export interface EvalDeployment {
   ): Promise<void>;
   /** Never throws: a failure is an outcome. */
   ask(
-    question: { input: string; model: string; collectionId: string },
+    question: { input: string; model: string; maxCompletionTokens: number; collectionId: string },
     scope: RequestScope,
   ): Promise<{ outcome: CaseOutcome; model: string | null; costMicros: number }>;
 }

@@ -142,7 +142,8 @@ export function createEvalRunner(deploymentOf: (env: Env) => Promise<EvalDeploym
     ): Promise<EvalResultRow> {
       const startMs = systemClock();
       const scope = this.#scope(principal);
-      const asked = await deployment.ask({ input: item.input, model: suite.target.model, collectionId }, scope);
+      const { model, max_completion_tokens: maxCompletionTokens } = suite.target;
+      const asked = await deployment.ask({ input: item.input, model, maxCompletionTokens, collectionId }, scope);
       const failures = judgeCase(item, asked.outcome);
       return {
         runId,

@@ -89,7 +89,7 @@ describe("the bundled suites", () => {
     const head = {
       name: "x",
       description: "x",
-      target: { kind: "chat", collection: "x", documents: "x", model: "auto", prompt: "x" },
+      target: { kind: "chat", collection: "x", documents: "x", model: "auto", max_completion_tokens: 10, prompt: "x" },
       judges: ["contains"],
       gate: { rate: 1, tags: {} },
     };

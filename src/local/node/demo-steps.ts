@@ -17,7 +17,7 @@ const collectionName = "Tidewater handbook";
 
 export const demoSteps: DemoStep[] = [
   { title: "Ingest the sample handbook", run: ingestHandbook },
-  question("Within how many days can I get a full refund of an annual plan?", { grounded: true }),
+  question("How often are backups taken?", { grounded: true }),
   question("What does the Bay plan cost per month?", { grounded: true }),
   question("Write one friendly sentence that welcomes a new customer to Tidewater.", { grounded: false }),
   { title: "An injection attempt is refused", run: tryInjection },
@@ -93,11 +93,7 @@ async function sendCardNumber(client: DemoClient, print: (line: string) => void)
   const asked = await client.ask(text, { grounded: true });
   if ("failure" in asked) return asked.failure.message;
   const { parapet } = asked.completion;
-  const content = await client.call(
-    "GET",
-    `/v1/traces/${parapet.trace_id}/content`,
-    z.object({ request: z.object({ messages: z.array(z.object({ content: z.string() })) }) }),
-  );
+  const content = await readContent(client, parapet.trace_id);
   const seen = content.request.messages[content.request.messages.length - 1]?.content ?? "";
   print(`What went on: ${seen}`);
   print(`Guardrails: ${renderVerdicts(parapet.guardrails)}`);
@@ -106,6 +102,23 @@ async function sendCardNumber(client: DemoClient, print: (line: string) => void)
   return parapet.guardrails.some((verdict) => verdict.rules.includes("pii.card"))
     ? null
     : "no rule saw the card number";
+}
+
+const contentSchema = z.object({ request: z.object({ messages: z.array(z.object({ content: z.string() })) }) });
+
+/** A request's records follow its answer, after a moment. */
+async function readContent(
+  client: DemoClient,
+  traceId: string,
+  triesLeft = 25,
+): Promise<z.infer<typeof contentSchema>> {
+  try {
+    return await client.call("GET", `/v1/traces/${traceId}/content`, contentSchema);
+  } catch (error) {
+    if (triesLeft === 0) throw error;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    return readContent(client, traceId, triesLeft - 1);
+  }
 }
 
 async function showUsage(client: DemoClient, print: (line: string) => void): Promise<string | null> {
