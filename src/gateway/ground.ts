@@ -4,11 +4,11 @@ import { extractUrls } from "../guardrails/url-policy.ts";
 import { renderPrompt } from "../prompting/parse-prompt.ts";
 import { extractiveAnswer, type GroundedAnswer } from "../retrieval/answer.ts";
 import { isEvidenceSufficient } from "../retrieval/evidence.ts";
-import { numberSentences, renderContext, type NumberedSentence } from "../retrieval/number-sentences.ts";
+import { numberSentences, type NumberedSentence } from "../retrieval/number-sentences.ts";
 import { attribute } from "../telemetry/attributes.ts";
 import { queryFromMessages } from "../retrieval/query.ts";
 import { embedTexts } from "./embed-texts.ts";
-import { contextBudget } from "./context-budget.ts";
+import { contextForm } from "./context-form.ts";
 import type { Prepared } from "./prepare.ts";
 import type { GatewayDeps, RequestScope } from "./request-scope.ts";
 import { traceVerdicts } from "./trace-verdicts.ts";
@@ -50,7 +50,7 @@ export async function ground(prepared: Prepared, scope: RequestScope, deps: Gate
 
   const hits = dropHostile(found.hits, prepared, scope, deps);
   const evidence = { query, hits, statistics: found.statistics };
-  const sentences = numberSentences(evidence, contextBudget[deps.groundedPrompt]);
+  const sentences = numberSentences(evidence, contextForm[deps.groundedPrompt]);
   return {
     request: withSources(request, { question: query.question, sentences }, deps),
     sentences,
@@ -76,7 +76,7 @@ function withSources(
   deps: GatewayDeps,
 ): ChatRequest {
   const prompt = deps.prompts.current(deps.groundedPrompt);
-  const variables = { context: renderContext(values.sentences), question: values.question };
+  const variables = { context: contextForm[deps.groundedPrompt].render(values.sentences), question: values.question };
   const last = request.messages.findLastIndex((message) => message.role === "user");
   const messages: ChatMessage[] = [
     { role: "system", content: renderPrompt(prompt.system, variables) },

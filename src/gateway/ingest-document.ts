@@ -10,6 +10,7 @@ import { estimateTokens } from "./estimate-tokens.ts";
 import { openHold } from "./hold.ts";
 import { holdDeps } from "./prepare.ts";
 import type { GatewayDeps, RequestScope } from "./request-scope.ts";
+import { noSuchCollection } from "./searchable-collection.ts";
 
 export interface IngestDeps extends GatewayDeps {
   collections: CollectionRows;
@@ -65,6 +66,7 @@ export async function ingestDocument(request: IngestRequest, scope: RequestScope
     usage: usageRow(identity, { ...draft, firstTokenMs: null, outputHash: null, outcome: "running" }, deps.clock),
   });
   try {
+    if ((await deps.collections.findCollection(projectId, collectionId)) === null) throw noSuchCollection("id");
     const before = await deps.collections.findDocumentByExternalId(projectId, collectionId, externalId);
     const id = before?.id ?? (await documentIdOf(collectionId, externalId));
     const done = await ingestInto(

@@ -1,15 +1,15 @@
 import { AppError } from "../core/errors.ts";
 import { textOf, type ChatRequest } from "../core/chat.ts";
-import type { SearchableCollection } from "./searchable-collection.ts";
 import type { Verdict } from "../core/verdict.ts";
 import { GuardrailError } from "../guardrails/guardrail-error.ts";
 import { attribute } from "../telemetry/attributes.ts";
-import { noUsage, usageRow, type CallIdentity } from "./account-call.ts";
+import { codeOf, noUsage, usageRow, type CallIdentity } from "./account-call.ts";
 import { chooseRoute, type RoutePlan } from "./choose-route.ts";
-import { contextBudget } from "./context-budget.ts";
+import { contextForm } from "./context-form.ts";
 import { estimatePromptTokens, estimateTokens } from "./estimate-tokens.ts";
 import { openHold, type Hold } from "./hold.ts";
 import type { GatewayDeps, RequestScope } from "./request-scope.ts";
+import { noSuchCollection, type SearchableCollection } from "./searchable-collection.ts";
 import { traceVerdicts } from "./trace-verdicts.ts";
 
 /** A request that was screened, routed and admitted: from here on it costs. */
@@ -28,13 +28,14 @@ export interface Prepared {
 export async function prepare(request: ChatRequest, scope: RequestScope, deps: GatewayDeps): Promise<Prepared> {
   const startMs = deps.clock();
   const screened = await screen(request, scope, deps);
-  const collection = await findCollection(request, scope, deps);
-  const prompt = collection === null ? null : deps.prompts.current(deps.groundedPrompt);
+  refuseGrounding(request, scope);
+  const isGrounded = request.parapet?.collection !== undefined;
+  const prompt = isGrounded ? deps.prompts.current(deps.groundedPrompt) : null;
   const identity = { principal: scope.principal, traceId: scope.trace.traceId, extension: request.parapet, prompt };
 
   const promptTokens =
     estimatePromptTokens(screened.request) +
-    (prompt === null ? 0 : contextBudget[deps.groundedPrompt].maxTokens + estimateTokens(prompt.system + prompt.user));
+    (prompt === null ? 0 : contextForm[deps.groundedPrompt].maxTokens + estimateTokens(prompt.system + prompt.user));
   const plan = chooseRoute({ request: screened.request, promptTokens, models: deps.models });
   scope.trace.root.set({
     [attribute.routeReason]: plan.reason,
@@ -52,12 +53,13 @@ export async function prepare(request: ChatRequest, scope: RequestScope, deps: G
     action: "chat.completions",
     target: first.card.id,
     bound: {
-      costMicros: first.boundMicros + embeddingBoundMicros(collection, deps),
+      costMicros: first.boundMicros + (isGrounded ? embeddingBoundMicros(deps) : 0),
       tokens: promptTokens + first.maxOutputTokens,
     },
     usage: usageRow(identity, { ...draftFacts, firstTokenMs: null, outputHash: null, outcome: "running" }, deps.clock),
   });
   hold.verdicts.push(...screened.verdicts);
+  const collection = await findCollection(request, hold, scope, deps);
   return { request: screened.request, plan, hold, identity, collection, promptTokens, startMs };
 }
 
@@ -102,13 +104,9 @@ async function recordRefusal(refusal: GuardrailError, scope: RequestScope, deps:
   hold.settle({ outcome: refusal.code });
 }
 
-async function findCollection(
-  request: ChatRequest,
-  { principal }: RequestScope,
-  deps: GatewayDeps,
-): Promise<SearchableCollection | null> {
-  const id = request.parapet?.collection;
-  if (id === undefined) return null;
+/** What is wrong with a grounded request, as far as the request itself shows it. */
+function refuseGrounding(request: ChatRequest, { principal }: RequestScope): void {
+  if (request.parapet?.collection === undefined) return;
   if (!principal.scopes.has("collections:read")) {
     throw new AppError("forbidden", "Grounding an answer needs a key with the scope `collections:read`.", {
       param: "parapet.collection",
@@ -119,16 +117,30 @@ async function findCollection(
       param: "messages",
     });
   }
-  const collection = await deps.findCollection(principal.projectId, id);
-  if (collection !== null) return collection;
-  throw new AppError("not_found", "There is no collection with this id in your project.", {
-    param: "parapet.collection",
-  });
+}
+
+/** Inside the hold: a key that is revoked, or over its limits, must not find out which collections there are. */
+async function findCollection(
+  request: ChatRequest,
+  hold: Hold,
+  { principal }: RequestScope,
+  deps: GatewayDeps,
+): Promise<SearchableCollection | null> {
+  const id = request.parapet?.collection;
+  if (id === undefined) return null;
+  try {
+    const collection = await deps.findCollection(principal.projectId, id);
+    if (collection === null) throw noSuchCollection("parapet.collection");
+    return collection;
+  } catch (cause) {
+    hold.settle({ outcome: codeOf(cause) });
+    throw cause;
+  }
 }
 
 /** A query is at most as long as the embedding model reads. */
-function embeddingBoundMicros(collection: SearchableCollection | null, deps: GatewayDeps): number {
+function embeddingBoundMicros(deps: GatewayDeps): number {
   const { price, contextWindow } = deps.retrievalModel;
-  if (collection === null || price === null) return 0;
+  if (price === null) return 0;
   return Math.ceil((contextWindow * price.inputPico) / 1_000_000);
 }

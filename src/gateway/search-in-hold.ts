@@ -1,15 +1,15 @@
 import type { SearchResult } from "../core/retrieval.ts";
-import type { SearchableCollection } from "./searchable-collection.ts";
 import { queryFromText } from "../retrieval/query.ts";
 import { codeOf, noUsage, usageRow, type CallIdentity } from "./account-call.ts";
 import { embedTexts } from "./embed-texts.ts";
 import { openHold } from "./hold.ts";
 import { holdDeps } from "./prepare.ts";
 import type { GatewayDeps, RequestScope } from "./request-scope.ts";
+import { noSuchCollection } from "./searchable-collection.ts";
 
 /** A search on its own, with what its query's embedding costs accounted for. */
 export async function searchInHold(
-  { search, query, limit }: { search: SearchableCollection; query: string; limit: number },
+  { collectionId, query, limit }: { collectionId: string; query: string; limit: number },
   scope: RequestScope,
   deps: GatewayDeps,
 ): Promise<SearchResult> {
@@ -24,13 +24,15 @@ export async function searchInHold(
   const costMicros = card.price === null ? 0 : Math.ceil((card.contextWindow * card.price.inputPico) / 1_000_000);
   const hold = await openHold(holdDeps(scope, deps), {
     action: "collections.search",
-    target: search.id,
+    target: collectionId,
     bound: { costMicros, tokens: card.contextWindow },
     usage: usageRow(identity, { ...facts, firstTokenMs: null, outputHash: null, outcome: "running" }, deps.clock),
   });
   const embed = async (inputs: string[]) => (await embedTexts({ card, inputs, identity, hold }, scope, deps)).vectors;
   try {
-    const found = await search.search({ query: queryFromText(query), limit, embed });
+    const collection = await deps.findCollection(scope.principal.projectId, collectionId);
+    if (collection === null) throw noSuchCollection("id");
+    const found = await collection.search({ query: queryFromText(query), limit, embed });
     hold.settle({ outcome: "ok", detail: { hits: found.hits.length, degraded: found.degraded } });
     return found;
   } catch (cause) {
