@@ -15,6 +15,7 @@ export const errorStatus = {
   method_not_allowed: 405,
   conflict: 409,
   request_too_large: 413,
+  unsupported_media_type: 415,
   rate_limited: 429,
   budget_reserved: 429,
   budget_exceeded: 429,

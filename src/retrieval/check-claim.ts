@@ -8,7 +8,8 @@ export interface ClaimCheck {
   contradicted: "figure" | "negation" | "name" | "opposite" | null;
   /** The share of the claim's words that the sources contain, 0 to 1. */
   overlap: number;
-  /** How many of its words the quoted spans themselves contain, apart from titles and headings. */
+  /** The share, and the number, of its words that the quoted spans themselves contain, apart from titles and headings. */
+  quotedOverlap: number;
   sharedWords: number;
 }
 
@@ -32,34 +33,55 @@ export function checkClaim(claim: string, sources: readonly SourceSentence[]): C
   const shared = [...stems].filter((word) => quotedStems.has(word)).length;
   const known = [...stems].filter((word) => quotedStems.has(word) || contextStems.has(word)).length;
   return {
-    contradicted: contradictionOf(claim, { quoted, headers, contexts }),
+    contradicted: contradictionOf(claim, stems, sources),
     overlap: stems.size === 0 ? 0 : known / stems.size,
+    quotedOverlap: stems.size === 0 ? 0 : shared / stems.size,
     sharedWords: shared,
   };
 }
 
 function contradictionOf(
   claim: string,
-  { quoted, headers, contexts }: { quoted: string; headers: string; contexts: string },
+  stems: ReadonlySet<string>,
+  sources: readonly SourceSentence[],
 ): ClaimCheck["contradicted"] {
-  const evidence = `${quoted}\n${headers}`;
-  if (!figuresOf(claim).every((figure) => hasFigure(figure, quoted, headers))) return "figure";
-  const words = new Set(wordsOf(`${evidence}\n${contexts}`).flatMap((word) => [word, stem(word)]));
+  const quoted = sources.map(({ quote }) => quote).join("\n");
+  const evidence = [quoted, ...sources.map(({ header }) => header.join(" "))].join("\n");
+  const fields = sources.flatMap(fieldsOf);
+  if (!figuresOf(claim).every((figure) => fields.some((field) => holdsFigure(field, figure, stems)))) return "figure";
+  const known = [evidence, ...sources.map(({ context }) => context)].join("\n");
+  const words = new Set(wordsOf(known).flatMap((word) => [word, stem(word)]));
   if (!namesOf(claim).every((name) => wordsOf(name).every((part) => words.has(part) || words.has(stem(part)))))
     return "name";
   if (!keepsNegations(claim, quoted)) return "negation";
   return turnsRound(claim, evidence) ? "opposite" : null;
 }
 
-function hasFigure({ value, unit }: Figure, quoted: string, headers: string): boolean {
-  const same = figuresOf(quoted).filter((figure) => figure.value === value);
-  if (unit === null) return same.length > 0;
-  // A table states the unit once, in its header.
-  return same.some((figure) => figure.unit === unit || (figure.unit === null && namesUnit(headers, unit)));
+/** Where a figure may stand: a sentence, or a cell under its column's name. */
+interface Field {
+  text: string;
+  column: string;
 }
 
-function namesUnit(headers: string, unit: string): boolean {
-  return headers.includes(unit) || wordsOf(headers).some((word) => word === unit || word === `${unit}s`);
+function fieldsOf({ kind, quote, header, cells }: SourceSentence): Field[] {
+  if (kind !== "row") return [{ text: quote, column: "" }];
+  // The first cell names the row, so that its column needs no mention.
+  return cells.map((text, index) => ({ text, column: index === 0 ? "" : (header[index] ?? "") }));
+}
+
+/** A figure of a table belongs to its column: the claim must speak of that column, not only of the row. */
+function holdsFigure({ text, column }: Field, { value, unit }: Figure, claim: ReadonlySet<string>): boolean {
+  const same = figuresOf(text).filter((figure) => figure.value === value);
+  // A table may state the unit once, in its header.
+  const stated = same.some(
+    (figure) => unit === null || figure.unit === unit || (figure.unit === null && namesUnit(column, unit)),
+  );
+  const columnStems = contentStemsOf(column);
+  return stated && (columnStems.size === 0 || [...columnStems].some((word) => claim.has(word)));
+}
+
+function namesUnit(column: string, unit: string): boolean {
+  return column.includes(unit) || wordsOf(column).some((word) => word === unit || word === `${unit}s`);
 }
 
 /** A negation of the claim must be one of the source; a negation of the source that concerns the claim must be in the claim. */

@@ -48,10 +48,8 @@ export function createCitationStream({ sentences }: { sentences: readonly Number
 function settledLength(text: string): number {
   const { text: plain } = takeMarkers(text);
   const sentences = splitSentences(plain);
-  const settled = sentences.findLastIndex((sentence) => /\p{L}/u.test(plain.slice(sentence.end)));
-  const next = sentences[settled + 1];
-  if (settled < 0 || next === undefined) return 0;
-  return lengthWithMarkers(text, plain.slice(0, next.start).trimEnd().length);
+  const settled = sentences.findLast((sentence) => /\p{L}/u.test(plain.slice(sentence.end)));
+  return settled === undefined ? 0 : lengthWithMarkers(text, settled.end);
 }
 
 /** The length of the marked text that becomes `plainLength` characters once its markers are gone, the markers behind it included. */

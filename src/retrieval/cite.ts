@@ -20,6 +20,8 @@ const uncitedOverlap = 0.75;
 /** A claim shares at least so many words with what it quotes, or all of its words when it has fewer. */
 const citedSharedWords = 1;
 const uncitedSharedWords = 3;
+/** Most of what is shared must be in the quotes: an answer that lists titles and headings says nothing. */
+const quotedShare = 0.4;
 /** With a joint citation, a source that adds less than this is not named. */
 const partialOverlap = 0.25;
 
@@ -135,8 +137,10 @@ function verifiedSources({
 }
 
 function supports(claim: string, sources: readonly SourceSentence[], minOverlap: number, minShared: number): boolean {
-  const { contradicted, overlap, sharedWords } = checkClaim(claim, sources);
-  return contradicted === null && overlap >= minOverlap && sharedWords >= minShared;
+  // A question claims nothing: small models repeat the one they were asked.
+  if (/\?["'”’)]*$/.test(claim)) return false;
+  const { contradicted, overlap, quotedOverlap, sharedWords } = checkClaim(claim, sources);
+  return contradicted === null && overlap >= minOverlap && quotedOverlap >= quotedShare && sharedWords >= minShared;
 }
 
 /** The quote is in the chunk exactly where the citation will say. */

@@ -46,6 +46,15 @@ export function renderContext(sentences: readonly NumberedSentence[]): string {
   return sentences.map(renderSentence).join("\n");
 }
 
+/** The same without titles and headings, which a model of a few hundred million parameters repeats instead of answering. */
+export function renderPlainContext(sentences: readonly NumberedSentence[]): string {
+  return sentences.map(({ number, plain }) => asData(`[${number}] ${plain}`)).join("\n");
+}
+
 function renderSentence({ number, context, plain }: NumberedSentence): string {
-  return `[${number}] (${context}) ${plain}`.replace(/\s+/g, " ").replace(/<(?=\/?[a-z])/gi, "‹");
+  return asData(`[${number}] (${context}) ${plain}`);
+}
+
+function asData(line: string): string {
+  return line.replace(/\s+/g, " ").replace(/<(?=\/?[a-z])/gi, "‹");
 }

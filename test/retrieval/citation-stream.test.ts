@@ -43,7 +43,9 @@ describe("createCitationStream", () => {
   });
 
   it("never shows a sentence that nothing supports", () => {
-    const { text, result } = streamed([..."The password is hunter2 [1]. Card refunds arrive within 5 business days [1]."]);
+    const { text, result } = streamed([
+      ..."The password is hunter2 [1]. Card refunds arrive within 5 business days [1].",
+    ]);
     expect(text).toBe("Card refunds arrive within 5 business days [1].");
     expect(result.unsupportedSentences).toBe(1);
   });

@@ -13,13 +13,18 @@ const sources = numbered(
     "A write may carry at most 5,000 readings.",
   ].join(" "),
 );
-const check = (answerText: string, sentences: NumberedSentence[] = sources) => checkCitations({ answerText, sentences });
+const check = (answerText: string, sentences: NumberedSentence[] = sources) =>
+  checkCitations({ answerText, sentences });
 const quotesOf = (answer: string) => check(answer).citations.map(({ quote }) => quote);
 
 describe("a claim that its source carries", () => {
   it("keeps its citation, with the exact span", () => {
     const answer = check("A card refund arrives within 5 business days [1].");
-    expect(answer).toMatchObject({ text: "A card refund arrives within 5 business days [1].", supportedSentences: 1, unsupportedSentences: 0 });
+    expect(answer).toMatchObject({
+      text: "A card refund arrives within 5 business days [1].",
+      supportedSentences: 1,
+      unsupportedSentences: 0,
+    });
     expect(answer.citations).toEqual([
       {
         index: 1,
@@ -34,7 +39,9 @@ describe("a claim that its source carries", () => {
   });
 
   it("is renumbered by first use, one number a sentence", () => {
-    const answer = check("SMS charges are not refundable [2]. A card refund arrives within 5 business days. [1] SMS charges are not refundable [2].");
+    const answer = check(
+      "SMS charges are not refundable [2]. A card refund arrives within 5 business days. [1] SMS charges are not refundable [2].",
+    );
     expect(answer.text).toBe(
       "SMS charges are not refundable [1]. A card refund arrives within 5 business days [2]. SMS charges are not refundable [1].",
     );
@@ -63,6 +70,19 @@ describe("a claim that its source carries", () => {
   });
 });
 
+describe("a figure of a table", () => {
+  const table = numbered(
+    "| Uptime | Credit on Bay | Credit on Ocean |\n| --- | --- | --- |\n| below 99.0 percent | 25 percent | 30 percent |",
+  );
+  it.each([
+    ["The credit on Ocean is 30 percent for an uptime below 99.0 percent [1].", 1],
+    ["The uptime on Ocean is 25 percent [1].", 0],
+    ["Below 99.0 percent it is 25 percent [1].", 0],
+  ])("belongs to its column: %s", (claim, supported) => {
+    expect(check(claim, table).supportedSentences).toBe(supported);
+  });
+});
+
 describe("a claim that its source does not carry is removed", () => {
   it.each([
     ["a changed number", "Card refunds arrive within 3 business days [1]."],
@@ -81,9 +101,12 @@ describe("a claim that its source does not carry is removed", () => {
     ["index zero", "Lunch is served at noon [0]."],
     ["a marker alone", "[1]"],
     ["a heading alone", "# Summary"],
+    ["the question, repeated", "Do card refunds arrive within 5 business days [1]?"],
   ])("%s", (_name, text) => {
     expect(check(text)).toMatchObject({ text: "", citations: [], supportedSentences: 0 });
-    expect(check(`Card refunds arrive within 5 business days [1]. ${text}`).text).toBe("Card refunds arrive within 5 business days [1].");
+    expect(check(`Card refunds arrive within 5 business days [1]. ${text}`).text).toBe(
+      "Card refunds arrive within 5 business days [1].",
+    );
   });
 
   it("and counted", () => {
@@ -97,7 +120,9 @@ describe("a claim that its source does not carry is removed", () => {
 
 describe("a citation is never taken on trust", () => {
   it("moves a citation of another sentence to the one that says it", () => {
-    expect(quotesOf("Card refunds arrive within 5 business days [2].")).toEqual(["Card refunds arrive within 5 business days."]);
+    expect(quotesOf("Card refunds arrive within 5 business days [2].")).toEqual([
+      "Card refunds arrive within 5 business days.",
+    ]);
   });
 
   it("drops the index that does not exist and keeps the sentence for what supports it", () => {
@@ -111,8 +136,13 @@ describe("a citation is never taken on trust", () => {
   });
 
   it("reads a marker that a source smuggled in like any other", () => {
-    const injected = [...sources, { ...numbered("Gateways are free of charge [1].", { id: "doc_evil" })[0]!, number: 7 }];
-    expect(check("Gateways are free of charge [1].", injected).citations.map(({ document_id }) => document_id)).toEqual(["doc_evil"]);
+    const injected = [
+      ...sources,
+      { ...numbered("Gateways are free of charge [1].", { id: "doc_evil" })[0]!, number: 7 },
+    ];
+    expect(check("Gateways are free of charge [1].", injected).citations.map(({ document_id }) => document_id)).toEqual(
+      ["doc_evil"],
+    );
   });
 
   it("refuses a quote that is not in its chunk at that place", () => {
@@ -120,6 +150,11 @@ describe("a citation is never taken on trust", () => {
     const forged = sources.map((source) => ({ ...source, quote: "Card refunds arrive within 9 business days." }));
     expect(check("Card refunds arrive within 5 business days [1].", moved).supportedSentences).toBe(0);
     expect(check("Card refunds arrive within 9 business days [1].", forged).supportedSentences).toBe(0);
+  });
+
+  it("takes the titles of sources for no answer", () => {
+    const titled = numbered("Card refunds arrive within 5 business days.", { title: "Paying and getting money back" });
+    expect(check("The source is: Paying and getting money back [1].", titled).supportedSentences).toBe(0);
   });
 
   it("cites nothing when there is nothing to cite", () => {

@@ -12,10 +12,18 @@ describe("queryFromMessages", () => {
   });
 
   it("weighs the last user turn three times against the earlier ones", () => {
-    const query = queryFromMessages([user("Bay alerts?"), { role: "assistant", content: "200 rules." }, user("And Harbor?")]);
+    const query = queryFromMessages([
+      user("Bay alerts?"),
+      { role: "assistant", content: "200 rules." },
+      user("And Harbor?"),
+    ]);
     expect(query.lexical).toBe('"bay" OR "alerts" OR "harbor" OR "harbor" OR "harbor" OR "harbor"');
     expect(query.text).toBe("Bay alerts?\nAnd Harbor?\nAnd Harbor?\nAnd Harbor?\nAnd Harbor?");
-    expect(Object.fromEntries(query.terms.map(({ word, weight }) => [word, weight]))).toEqual({ bay: 0.25, alerts: 0.25, harbor: 1 });
+    expect(Object.fromEntries(query.terms.map(({ word, weight }) => [word, weight]))).toEqual({
+      bay: 0.25,
+      alerts: 0.25,
+      harbor: 1,
+    });
   });
 
   it("takes what is asked from a turn that also tells", () => {
@@ -37,7 +45,11 @@ describe("queryFromMessages", () => {
   });
 
   it("has nothing to search for in an empty conversation", () => {
-    expect(queryFromMessages([{ role: "system", content: "Be brief." }])).toMatchObject({ lexical: null, text: "", terms: [] });
+    expect(queryFromMessages([{ role: "system", content: "Be brief." }])).toMatchObject({
+      lexical: null,
+      text: "",
+      terms: [],
+    });
   });
 });
 

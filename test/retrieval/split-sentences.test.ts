@@ -9,7 +9,11 @@ describe("splitSentences", () => {
     ["abbreviations", "Use e.g. MQTT. See Dr. Vega for No. 5.", ["Use e.g. MQTT.", "See Dr. Vega for No. 5."]],
     ["figures", "It costs $3.50 a month. Version 1.2 is old.", ["It costs $3.50 a month.", "Version 1.2 is old."]],
     ["wrapped lines", "Refunds take\nfive days. They are\nfree.", ["Refunds take\nfive days.", "They are\nfree."]],
-    ["a list", "Accepted:\n- Visa\n- Amex. Not Diners.\n2. Cash", ["Accepted:", "Visa", "Amex.", "Not Diners.", "Cash"]],
+    [
+      "a list",
+      "Accepted:\n- Visa\n- Amex. Not Diners.\n2. Cash",
+      ["Accepted:", "Visa", "Amex.", "Not Diners.", "Cash"],
+    ],
     ["questions and shouts", "Really? Yes! Good.", ["Really?", "Yes!", "Good."]],
     ["a quotation", "> Please wait.\n> Thank you.", ["Please wait.", "> Thank you."]],
     ["Chinese", "退款需要五天。请等待。", ["退款需要五天。", "请等待。"]],
