@@ -146,6 +146,12 @@ export const injectionSignals: readonly InjectionSignal[] = [
       /<\|im_(?:start|end)\|>|<\|(?:system|assistant|endoftext)\|>|\[\/?inst\]|<<\/?sys>>|<\/?(?:system|admin)(?:_prompt|_message)?>|\[(?:system|admin)\](?:\(#\w{1,24}\))?|###? ?(?:system|new instructions?|instructions? end)\b|\b(?:system|administrator|admin|developer|root) override\b|\bbegin (?:system|admin) (?:message|prompt)\b/,
   },
   {
+    // Closes what the text stands in, and goes on in another's name.
+    id: "injection.fake_turn",
+    weight: 0.6,
+    pattern: /<\/\w{1,24}> ?(?:system|developer|assistant|admin) ?:/,
+  },
+  {
     id: "injection.new_instructions",
     weight: 0.45,
     pattern:

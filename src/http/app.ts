@@ -5,6 +5,7 @@ import type { Services } from "../services.ts";
 import type { App, AppEnvironment } from "./context.ts";
 import { errorResponse, invalidRequest } from "./error-response.ts";
 import { authenticate } from "./middleware/authenticate.ts";
+import { requireMigrations } from "./middleware/require-migrations.ts";
 import { traceRequest } from "./middleware/trace-request.ts";
 import { registerAuditRoutes } from "./routes/audit.ts";
 import { registerChatRoutes } from "./routes/chat.ts";
@@ -48,7 +49,7 @@ export function createApp(loadServices: (env: Env) => Promise<Services>): App {
   });
   app.openAPIRegistry.registerComponent("securitySchemes", "bearer", { type: "http", scheme: "bearer" });
 
-  app.use("/v1/*", authenticate);
+  app.use("/v1/*", authenticate, requireMigrations);
   registerChatRoutes(app);
   registerEmbeddingRoutes(app);
   registerModelRoutes(app);

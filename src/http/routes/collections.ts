@@ -4,6 +4,7 @@ import { newId } from "../../core/ids.ts";
 import type { Hit } from "../../core/retrieval.ts";
 import type { CollectionRow } from "../../db/collection-store.ts";
 import { searchInHold } from "../../gateway/search-in-hold.ts";
+import { noSuchCollection } from "../../gateway/searchable-collection.ts";
 import { removeAllDocuments } from "../../retrieval/remove.ts";
 import type { App } from "../context.ts";
 import { changeIn, govern } from "../govern.ts";
@@ -125,7 +126,7 @@ export function registerCollectionRoutes(app: App): void {
       const { id } = c.req.valid("param");
       return govern(c, { action: "GET /v1/collections/{id}", target: id }, async () => {
         const row = await c.var.services.collections.findCollection(c.var.principal.projectId, id);
-        if (row === null) throw noSuchCollection();
+        if (row === null) throw noSuchCollection("id");
         return { result: c.json(renderCollection(row), 200) };
       });
     },
@@ -148,7 +149,7 @@ export function registerCollectionRoutes(app: App): void {
       const { id } = c.req.valid("param");
       return govern(c, { action: "DELETE /v1/collections/{id}", target: id }, async () => {
         const { services, principal } = c.var;
-        if ((await services.collections.findCollection(principal.projectId, id)) === null) throw noSuchCollection();
+        if ((await services.collections.findCollection(principal.projectId, id)) === null) throw noSuchCollection("id");
         const record = changeIn(c, { action: "collection.delete", target: id, detail: {} });
         await services.collections.deleteCollection(principal.projectId, id, record);
         const { vectors, indexOf } = services.ingestion;
@@ -189,16 +190,11 @@ export function registerCollectionRoutes(app: App): void {
       const { id } = c.req.valid("param");
       const { query, limit } = c.req.valid("json");
       const { services, principal } = c.var;
-      const search = await services.gateway.findCollection(principal.projectId, id);
-      if (search === null) throw noSuchCollection();
-      const found = await searchInHold({ search, query, limit }, requestScope(c, principal), services.gateway);
+      const request = { collectionId: id, query, limit };
+      const found = await searchInHold(request, requestScope(c, principal), services.gateway);
       return c.json({ object: "list" as const, data: found.hits.map(renderHit), degraded: found.degraded }, 200);
     },
   );
-}
-
-export function noSuchCollection(): AppError {
-  return new AppError("not_found", "There is no collection with this id in your project.", { param: "id" });
 }
 
 function renderCollection(row: CollectionRow): z.infer<typeof collection> {

@@ -2,12 +2,13 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { AppError } from "../../core/errors.ts";
 import type { DocumentRow } from "../../db/collection-store.ts";
 import { ingestDocument } from "../../gateway/ingest-document.ts";
+import { noSuchCollection } from "../../gateway/searchable-collection.ts";
 import { removeDocument } from "../../retrieval/remove.ts";
 import type { App, AppContext } from "../context.ts";
 import { changeIn, govern } from "../govern.ts";
 import { requireScope } from "../middleware/require-scope.ts";
 import { requestScope } from "../request-scope.ts";
-import { collectionId, noSuchCollection } from "./collections.ts";
+import { collectionId } from "./collections.ts";
 import { errorResponses, jsonBody, jsonResponse, security } from "./openapi.ts";
 import { pageOf, pageQuery, toPage } from "./page.ts";
 
@@ -70,7 +71,6 @@ export function registerDocumentRoutes(app: App): void {
     async (c) => {
       const { id } = c.req.valid("param");
       const body = c.req.valid("json");
-      await requireCollection(c, id);
       const { services, principal } = c.var;
       const ingested = await ingestDocument(
         {
@@ -175,7 +175,7 @@ export function registerDocumentRoutes(app: App): void {
 
 async function requireCollection(c: AppContext, id: string): Promise<void> {
   const { services, principal } = c.var;
-  if ((await services.collections.findCollection(principal.projectId, id)) === null) throw noSuchCollection();
+  if ((await services.collections.findCollection(principal.projectId, id)) === null) throw noSuchCollection("id");
 }
 
 function noSuchDocument(): AppError {

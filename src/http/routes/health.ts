@@ -1,6 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { AppError } from "../../core/errors.ts";
 import type { App } from "../context.ts";
+import { notMigrated } from "../middleware/require-migrations.ts";
 import { errorResponses, jsonResponse } from "./openapi.ts";
 
 /** `GET /healthz`: no key needed. 200 when requests can be served, 503 with what to do when they cannot. */
@@ -17,9 +17,7 @@ export function registerHealthRoute(app: App): void {
     }),
     async (c) => {
       const { services } = c.var;
-      if (!(await services.isMigrated())) {
-        throw new AppError("not_ready", "The database has no tables yet: run `npm run migrate` and try again.");
-      }
+      if (!(await services.isMigrated())) throw notMigrated();
       return c.json({ status: "ok" as const, environment: services.settings.PARAPET_ENVIRONMENT }, 200);
     },
   );

@@ -78,7 +78,8 @@ function mapStatus(status: number, error: WireError | null, context: StatusConte
       retryable: true,
     });
   }
-  if (status >= 500 || status === 409) return failed(context, "failed", detail);
+  if (error?.code !== "model_unavailable" && (status >= 500 || status === 409))
+    return failed(context, "failed", detail);
   if (status < 400) return unreadable(provider, internal, cause);
   return (
     mapNamed(error, context) ??
@@ -109,6 +110,19 @@ function mapNamed(error: WireError | null, context: ErrorContext): AppError | nu
       error,
       context,
       detail,
+    );
+  }
+  if (code === "model_unavailable") {
+    // The local model server's own word, and it says what to do. Asking it again is no use; another provider may have a model.
+    return refused(
+      "model_unavailable",
+      `The provider ${context.provider} has no model to answer with`,
+      error,
+      context,
+      {
+        ...detail,
+        retryable: true,
+      },
     );
   }
   if (code === "rate_limit_exceeded" || code === "insufficient_quota" || error.type === "rate_limit_error") {
