@@ -5,6 +5,12 @@ const wholeNumber = z.coerce.number().int().min(0);
 /** Empty is "no limit"; unset is the default. */
 const limit = (fallback: number) => z.union([z.literal("").transform(() => null), wholeNumber]).default(fallback);
 
+/** An empty variable is an unset one. */
+const optionalText = z
+  .string()
+  .transform((text) => (text.trim() === "" ? undefined : text))
+  .optional();
+
 /** Every variable and secret Parapet reads, with its default. Money in micro-USD, times in milliseconds. */
 export const settingsSchema = z.object({
   PARAPET_ENVIRONMENT: z.enum(["local", "production"]),
@@ -13,10 +19,10 @@ export const settingsSchema = z.object({
   /** The bootstrap admin's bearer token. Without it there is no bootstrap admin. */
   PARAPET_ADMIN_TOKEN: z.string().min(32, "must have at least 32 characters").optional(),
 
-  OPENAI_API_KEY: z.string().min(1).optional(),
+  OPENAI_API_KEY: optionalText,
   OPENAI_BASE_URL: z.url().default("https://api.openai.com/v1"),
   /** More OpenAI-compatible providers, as JSON: see docs/gateway.md. */
-  PARAPET_PROVIDERS: z.string().optional(),
+  PARAPET_PROVIDERS: optionalText,
   /** Set by `npm run dev`: the local model server. */
   PARAPET_LOCAL_MODEL_URL: z.url().optional(),
 

@@ -3,6 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { runCommand } from "../src/local/node/run-command.ts";
+import { readWorker } from "./bench/gateway/build-worker.ts";
+import { emptyWorker, measureStartUp } from "./bench/gateway/start-up.ts";
 
 // Builds what production deploys, proves that no simulator is in it, and prints what it weighs and how long it takes to start.
 
@@ -33,10 +35,20 @@ try {
   if (found.length > 0) throw new Error(`the production bundle contains local code: ${found.join(", ")}`);
   const bytes = contents.reduce((total, content) => total + content.length, 0);
   const gzipBytes = contents.reduce((total, content) => total + gzipSync(content).length, 0);
-  process.stdout.write(`bundle: ${kib(bytes)}, ${kib(gzipBytes)} gzip, without simulators\n`);
+  process.stdout.write(
+    `bundle: ${kib(bytes)}, ${kib(gzipBytes)} gzip, without simulators; ${await describeStartUp(folder)}\n`,
+  );
   if (gzipBytes > maxGzipBytes) throw new Error(`the bundle is larger than ${kib(maxGzipBytes)} gzip`);
 } finally {
   rmSync(folder, { recursive: true, force: true });
+}
+
+/** How long workerd takes with it until it listens, and then to its first answer: against a worker that does nothing. */
+async function describeStartUp(bundleFolder: string): Promise<string> {
+  const settings = { PARAPET_ENVIRONMENT: "production", PARAPET_SECRET: "bundle-secret-bundle-secret-bundle-secret" };
+  const [empty, bundle] = await measureStartUp([emptyWorker, { ...readWorker(bundleFolder), text: settings }]);
+  if (empty === undefined || bundle === undefined) throw new Error("the start-up was not measured");
+  return `starts in ${bundle.listeningMs.toFixed(0)} ms (an empty worker in ${empty.listeningMs.toFixed(0)}), first answer after ${bundle.firstAnswerMs.toFixed(0)} ms more (${empty.firstAnswerMs.toFixed(0)})`;
 }
 
 function kib(count: number): string {

@@ -16,6 +16,9 @@ export default defineConfig(async () => ({
                 PARAPET_SECRET: "test-secret-test-secret-test-secret",
                 PARAPET_ADMIN_TOKEN: "admin_test_admin_test_admin_test_admin",
                 PARAPET_BUDGET_WAIT_MS: "1000",
+                // A developer's own .dev.vars must not reach the tests.
+                OPENAI_API_KEY: "",
+                PARAPET_PROVIDERS: "",
               },
             },
           }),

@@ -92,6 +92,9 @@ export async function openHold(deps: HoldDeps, request: HoldRequest): Promise<Ho
   let { bound } = request;
   let outputTokens = 0;
   let settled = false;
+  const settlement = Promise.withResolvers<void>();
+  // A client that leaves takes the request's context with it, unless something is still to be waited for.
+  deps.waitUntil(settlement.promise);
   const heartbeat = setInterval(
     () => deps.waitUntil(meter.report(holdId, outputTokens).catch(() => undefined)),
     Math.min(heartbeatMs, deps.orphanAfterMs / 3),
@@ -122,7 +125,7 @@ export async function openHold(deps: HoldDeps, request: HoldRequest): Promise<Ho
       clearInterval(heartbeat);
       if (end.outcome !== "ok") trace.root.end({ error: end.outcome });
       const costMicros = costOf(rows);
-      const settlement = {
+      const outcome = {
         costMicros,
         tokens: rows.reduce((total, row) => total + row.inputTokens + row.outputTokens, 0),
         usage: rows,
@@ -144,11 +147,10 @@ export async function openHold(deps: HoldDeps, request: HoldRequest): Promise<Ho
         trace: trace.finish(principal),
       };
       // A settlement that cannot be delivered leaves an orphan, which the meter's alarm settles at its bound.
-      deps.waitUntil(
-        meter
-          .settle(holdId, settlement)
-          .catch((cause: unknown) => logError("hold.settle_failed", { hold: holdId }, cause)),
-      );
+      meter
+        .settle(holdId, outcome)
+        .catch((cause: unknown) => logError("hold.settle_failed", { hold: holdId }, cause))
+        .finally(settlement.resolve);
     },
   };
 }

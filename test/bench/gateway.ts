@@ -6,11 +6,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buildWorker } from "./gateway/build-worker.ts";
 import { startLoadGenerator, startProvider } from "./gateway/child.ts";
-import { createKey, providerName, startDeployment } from "./gateway/deployment.ts";
-import { measureRows, type Target } from "./gateway/measure.ts";
+import { createKey, startDeployment } from "./gateway/deployment.ts";
+import { describeErrors, measureRows, type Target } from "./gateway/measure.ts";
 import { help, readOptions, type Options } from "./gateway/options.ts";
 import { describeMachine, renderRows, renderStages, stageMethod, toJsonRow } from "./gateway/report.ts";
 import { measureStages } from "./gateway/stages.ts";
+import { providerName } from "./gateway/workload.ts";
 
 const root = join(import.meta.dirname, "..", "..");
 
@@ -18,9 +19,15 @@ const options = readOptions(process.argv.slice(2));
 if (options === null) process.stdout.write(help);
 else await runBenchmark(options);
 
-async function runBenchmark({ json, rounds, seconds }: Options): Promise<void> {
+async function runBenchmark({ json, rounds, seconds, state }: Options): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "parapet-bench-"));
-  const closing: (() => void | Promise<void>)[] = [() => rmSync(folder, { recursive: true, force: true })];
+  const stateFolder = mkdtempSync(join(state, "parapet-bench-"));
+  const closing: (() => void | Promise<void>)[] = [];
+  // On exit, so that an interrupted run leaves nothing behind either, least of all on a RAM disk.
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
+  process.once("exit", () => {
+    for (const path of [folder, stateFolder]) rmSync(path, { recursive: true, force: true });
+  });
   try {
     progress("building the production bundle");
     const [parapet, stagesWorker] = await Promise.all([
@@ -31,7 +38,13 @@ async function runBenchmark({ json, rounds, seconds }: Options): Promise<void> {
     closing.push(() => provider.stop());
     const load = startLoadGenerator();
     closing.push(() => load.stop());
-    const deployment = await startDeployment({ root, parapet, stages: stagesWorker, providerUrl: provider.url });
+    const deployment = await startDeployment({
+      root,
+      folder: stateFolder,
+      parapet,
+      stages: stagesWorker,
+      providerUrl: provider.url,
+    });
     closing.push(() => deployment.stop());
 
     const bearer = async (url: string) => ({ Authorization: `Bearer ${await createKey(url)}` });
@@ -45,7 +58,7 @@ async function runBenchmark({ json, rounds, seconds }: Options): Promise<void> {
         model: (name) => `${providerName}/${name}`,
       },
     ];
-    const rows = await measureRows({ targets, load, rounds, seconds }, progress);
+    const rows = await measureRows({ targets, load, pid: deployment.pid, rounds, seconds }, progress);
     progress("measuring the stages");
     const stages = await measureStages({ url: deployment.stagesUrl, key: await createKey(deployment.stagesUrl) });
     progress("");
@@ -53,10 +66,17 @@ async function runBenchmark({ json, rounds, seconds }: Options): Promise<void> {
     const stageTable = `${renderStages(stages)}\n\n${stageMethod}\n`;
     if (json) {
       for (const row of rows) process.stdout.write(`${JSON.stringify(toJsonRow(row))}\n`);
-      process.stderr.write(`\n${describeMachine()}\n\n${stageTable}`);
+      process.stderr.write(`\n${describeMachine(state)}\n\n${stageTable}`);
     } else {
-      process.stdout.write(`${describeMachine()}\n\n${renderRows(rows)}\n\n${stageTable}`);
+      process.stdout.write(`${describeMachine(state)}\n\n${renderRows(rows)}\n\n${stageTable}`);
     }
+    for (const row of rows.filter(({ measured }) => measured.errors > 0)) {
+      process.stderr.write(`${describeErrors(row)}\n`);
+      process.exitCode = 1;
+    }
+  } catch (cause) {
+    process.stderr.write(`\n${cause instanceof Error ? cause.message : String(cause)}\n`);
+    process.exitCode = 1;
   } finally {
     for (const close of closing.toReversed()) await close();
   }

@@ -23,7 +23,13 @@ describe("a bad request", () => {
     ["no model", { messages: base.messages }, 400, "invalid_request", "model"],
     ["a text for a number", { ...base, temperature: "hot" }, 400, "invalid_request", "temperature"],
     ["a fraction of a token", { ...base, max_tokens: 1.5 }, 400, "invalid_request", "max_tokens"],
-    ["an unknown role", { ...base, messages: [{ role: "boss", content: "x" }] }, 400, "invalid_request", "messages.0.role"],
+    [
+      "an unknown role",
+      { ...base, messages: [{ role: "boss", content: "x" }] },
+      400,
+      "invalid_request",
+      "messages.0.role",
+    ],
     [
       "a wrong part",
       { ...base, messages: [{ role: "user", content: [{ type: "text", text: 7 }] }] },
@@ -31,7 +37,13 @@ describe("a bad request", () => {
       "invalid_request",
       "messages.0.content.0.text",
     ],
-    ["a tool without a name", { ...base, tools: [{ type: "function", function: {} }] }, 400, "invalid_request", "tools.0.function.name"],
+    [
+      "a tool without a name",
+      { ...base, tools: [{ type: "function", function: {} }] },
+      400,
+      "invalid_request",
+      "tools.0.function.name",
+    ],
     ["an unknown field", { ...base, mesages: [] }, 400, "invalid_request", "mesages"],
     ["an unknown extension", { ...base, parapet: { colection: "x" } }, 400, "invalid_request", "parapet.colection"],
     ["two choices", { ...base, n: 2 }, 400, "invalid_request", "n"],
@@ -39,7 +51,13 @@ describe("a bad request", () => {
     ["an unknown provider", { ...base, model: "nobody/ok" }, 404, "model_not_found", "model"],
     ["an embedding model", { ...base, model: "scripted/embed" }, 404, "model_not_found", "model"],
     ["a model without a price", { ...base, model: "scripted/unpriced" }, 503, "price_unknown", null],
-    ["5 MB", { ...base, messages: [{ role: "user", content: "x".repeat(5 * megabyte) }] }, 413, "request_too_large", null],
+    [
+      "5 MB",
+      { ...base, messages: [{ role: "user", content: "x".repeat(5 * megabyte) }] },
+      413,
+      "request_too_large",
+      null,
+    ],
   ])("with %s is refused by name", async (_what, body, status, code, param) => {
     const before = (await providerStatsNow()).recorded.length;
     const reply = await send(key, "POST", "/v1/chat/completions", body);
@@ -70,11 +88,13 @@ describe("a bad request", () => {
     expect(errorOf({ json: await reply.json() }).code).toBe("request_too_large");
   });
 
-  it("in another format than JSON is refused", async () => {
+  it("in another format than JSON is told which one to use", async () => {
     const reply = await send(key, "POST", "/v1/chat/completions", JSON.stringify(base), {
       headers: { "content-type": "text/plain" },
     });
-    expect(reply.status).toBe(400);
+    expect(reply.status).toBe(415);
+    expect(errorOf(reply)).toMatchObject({ code: "unsupported_media_type" });
+    expect(errorOf(reply).message).toContain("application/json");
   });
 
   it.each([

@@ -54,8 +54,9 @@ describe("chat completions", () => {
   });
 
   it("says what was decided, in headers and under `parapet`", async () => {
+    const extension = { parapet: { feature: "greeting", task: "hello" } };
     const { data, response } = await client.chat.completions
-      .create({ model: "scripted/ok", messages, ...{ parapet: { feature: "greeting", task: "hello" } } })
+      .create({ model: "scripted/ok", messages, ...extension })
       .withResponse();
     expect(data).toMatchObject({ parapet: { generated: true, route: { model: "scripted/ok" } } });
     expect(response.headers.get("x-parapet-model")).toBe("scripted/ok");

@@ -1,3 +1,4 @@
+import { HTTPException } from "hono/http-exception";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { chatRequest } from "../../src/core/chat.ts";
@@ -52,6 +53,10 @@ describe("an error body", () => {
     const error = toAppError(new Error("password=hunter2 at /srv/app.ts"));
     expect(error.code).toBe("internal");
     expect(JSON.stringify(toErrorBody(error, "req_1"))).not.toContain("hunter2");
+  });
+
+  it("tells a body in another format than JSON which one to use", () => {
+    expect(toAppError(new HTTPException(415))).toMatchObject({ code: "unsupported_media_type" });
   });
 
   it("names the field of a schema's own error", () => {

@@ -65,7 +65,7 @@ const greeting = ["Hello", " from", " the", " scripted", " provider."];
 const longAnswer = "One two three four five six seven eight nine ten. ";
 const card = "4111 1111 1111 1111";
 // Put together here, so that no scanner takes this file for a leak.
-const secret = ["sk", "proj", "Zx9".repeat(16)].join("-");
+const secret = ["sk", "proj", "Zx9Qw4Lp7Rt2Vb6Ny1Mk8Hs3Jd5Gf0Ac"].join("-");
 
 const rateLimit = (headers: Record<string, string> = {}): Failure =>
   failure(429, 3040, "Rate limit reached", "rate_limit_exceeded", headers);
@@ -129,7 +129,7 @@ export function scriptFor(model: string, context: ScriptContext): Script {
     case "no-usage":
       return answer(context, { usage: null });
     case "echo":
-      return answer(context, { pieces: context.lastUserText.split(/(?<= )/) });
+      return answer(context, { pieces: inPieces(context.lastUserText) });
     case "json":
       return answer(context, { pieces: ['{"answer":', '"yes",', '"count":', "2}"] });
     case "refusal":
@@ -143,6 +143,10 @@ export function scriptFor(model: string, context: ScriptContext): Script {
       });
     case "cached":
       return answer(context, { usage: { input: 2006, output: 300, cached: 1920, cacheWrite: 64, reasoning: 256 } });
+    case "cite-source":
+      return answer(context, { pieces: inPieces(citedSource(context)) });
+    case "cite-and-invent":
+      return answer(context, { pieces: inPieces(`${citedSource(context)} It was built by 7,000 elephants [1].`) });
     case "tool-call":
       return answer(context, { pieces: [], finish: "tool_calls", toolCalls: [weatherCall("Paris", 1)] });
     case "parallel-tool-calls":
@@ -162,6 +166,17 @@ export function scriptFor(model: string, context: ScriptContext): Script {
     default:
       throw new Error(`the scripted provider knows no model ${name}`);
   }
+}
+
+/** The first numbered source of a grounded prompt, said again with its number, as an honest model does. */
+function citedSource({ lastUserText }: ScriptContext): string {
+  const sentence = /^\[1\] \([^)]*\) (.+?)\.?$/m.exec(lastUserText)?.[1];
+  if (sentence === undefined) throw new Error("the prompt has no numbered sources");
+  return `${sentence} [1].`;
+}
+
+function inPieces(text: string): string[] {
+  return text.split(/(?<= )/);
 }
 
 function answer(context: ScriptContext, change: Partial<Answer>): Answer {

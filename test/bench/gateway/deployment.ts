@@ -1,31 +1,26 @@
 import { readdirSync, readFileSync } from "node:fs";
+import { stripTypeScriptTypes } from "node:module";
 import { join } from "node:path";
-import { convertV4MiniflareOptions, Miniflare } from "miniflare";
 import type { BuiltWorker } from "./build-worker.ts";
-import { delaysMs, modelOfDelay } from "./workload.ts";
+import type { WorkerConfig } from "./workerd-config.ts";
+import { startWorkerd } from "./workerd-process.ts";
+import { delaysMs, modelOfDelay, providerName } from "./workload.ts";
 
-export const adminToken = "admin_bench_admin_bench_admin_bench_admin";
-/** The provider's name in PARAPET_PROVIDERS. */
-export const providerName = "bench";
+const adminToken = "admin_bench_admin_bench_admin_bench_admin";
 
 export interface Deployment {
-  /** Where each worker listens itself, without Miniflare's entry worker in front of it. */
+  pid: number;
   parapetUrl: string;
   stagesUrl: string;
   passThroughUrl: string;
   stop(): Promise<void>;
 }
 
-const compatibility = {
-  compatibilityDate: "2026-11-01",
-  compatibilityFlags: ["nodejs_compat", "enable_request_signal"],
-};
-const socket = { host: "127.0.0.1", port: 0 };
-
 /** The floor: what any worker on workerd costs that sends a body on and the answer back. */
 const passThroughScript = `export default {
   fetch(request, env) {
-    return fetch(env.PROVIDER_URL + new URL(request.url).pathname, { method: request.method, headers: request.headers, body: request.body });
+    const { pathname } = new URL(request.url);
+    return fetch(env.PROVIDER_URL + pathname, { method: request.method, headers: request.headers, body: request.body });
   },
 };`;
 
@@ -33,84 +28,75 @@ const passThroughScript = `export default {
 const absentScript = `export default { fetch() { return new Response(null, { status: 501 }); } };`;
 
 /**
- * Starts workerd with Parapet's bundle, the same bundle with the stages' own entry point, and a worker that only passes through.
- * D1, R2 and the objects' SQLite are Miniflare's, in memory and in the same process: their work is part of what is measured.
+ * Starts workerd with Parapet's bundle, with the stages (the same code behind another entry point), and with a worker that only
+ * passes through. Objects keep their SQLite on disk; D1 and R2 are storage-worker.ts, in the same process.
  */
 export async function startDeployment({
   root,
+  folder,
   parapet,
   stages,
   providerUrl,
+  settings = {},
   inspectorPort,
 }: {
   root: string;
+  /** Takes workerd's files and state. */
+  folder: string;
   parapet: BuiltWorker;
   stages: BuiltWorker;
   /** Without `/v1`. */
   providerUrl: string;
+  /** Settings of Parapet's that differ from the benchmark's. */
+  settings?: Record<string, string>;
   inspectorPort?: number;
 }): Promise<Deployment> {
-  const bindings = {
-    PARAPET_ENVIRONMENT: "production",
-    PARAPET_SECRET: "bench-secret-bench-secret-bench-secret",
-    PARAPET_ADMIN_TOKEN: adminToken,
-    PARAPET_PROVIDERS: JSON.stringify(providerSettings(providerUrl)),
-    // High, not absent: every check runs, and none refuses.
-    PARAPET_REQUESTS_PER_MINUTE: "100000000",
-    PARAPET_TOKENS_PER_MINUTE: "100000000000",
-    PARAPET_DAILY_BUDGET_MICROS: "100000000000",
-    PARAPET_MONTHLY_BUDGET_MICROS: "100000000000",
-  };
-  const governed = (name: string, { modules }: BuiltWorker) => ({
-    name,
-    ...compatibility,
-    modules,
-    bindings: { ...bindings, PROVIDER_URL: providerUrl },
-    durableObjects: {
-      METER: { className: "Meter", useSQLite: true },
-      COLLECTOR: { className: "Collector", useSQLite: true },
-      COLLECTION: { className: "CollectionIndex", useSQLite: true },
-      EVAL_RUNNER: { className: "EvalRunner", useSQLite: true },
+  const governed = (name: string, { modules }: BuiltWorker): WorkerConfig[] => [
+    {
+      name,
+      modules,
+      text: { ...benchSettings(providerUrl), ...settings },
+      objects: { METER: "Meter", COLLECTOR: "Collector", COLLECTION: "CollectionIndex", EVAL_RUNNER: "EvalRunner" },
+      services: { CONTENT: { service: `${name}-storage`, entrypoint: "Bucket" }, AI: "absent", VECTORIZE: "absent" },
+      databases: { DB: `${name}-storage` },
+      listens: true,
     },
-    d1Databases: { DB: name },
-    r2Buckets: { CONTENT: name },
-    serviceBindings: { AI: "absent", VECTORIZE: "absent" },
-    unsafeDirectSockets: [socket],
+    {
+      name: `${name}-storage`,
+      modules: [script(stripTypeScriptTypes(readFileSync(join(import.meta.dirname, "storage-worker.ts"), "utf8")))],
+      objects: { DATABASE: "Database" },
+      listens: true,
+    },
+  ];
+  const running = await startWorkerd({
+    folder,
+    ...(inspectorPort === undefined ? {} : { inspectorPort }),
+    workers: [
+      ...governed("parapet", parapet),
+      ...governed("stages", stages),
+      {
+        name: "pass-through",
+        modules: [script(passThroughScript)],
+        text: { PROVIDER_URL: providerUrl },
+        listens: true,
+      },
+      { name: "absent", modules: [script(absentScript)], listens: false },
+    ],
   });
-  const miniflare = new Miniflare(
-    convertV4MiniflareOptions({
-      host: "127.0.0.1",
-      port: 0,
-      logRequests: false,
-      ...(inspectorPort === undefined ? {} : { inspectorPort }),
-      workers: [
-        governed("parapet", parapet),
-        governed("stages", stages),
-        {
-          name: "pass-through",
-          ...compatibility,
-          modules: [{ type: "ESModule", path: "index.js", contents: passThroughScript }],
-          bindings: { PROVIDER_URL: providerUrl },
-          unsafeDirectSockets: [socket],
-        },
-        { name: "absent", ...compatibility, modules: [{ type: "ESModule", path: "index.js", contents: absentScript }] },
-      ],
-    }),
-  );
+  const urlOf = (name: string) => running.urls.get(name) ?? "";
   try {
-    await miniflare.ready;
-    for (const name of ["parapet", "stages"]) await applyMigrations(root, await miniflare.getD1Database("DB", name));
-    const urlOf = async (name: string) => (await miniflare.unsafeGetDirectURL(name)).origin;
-    return {
-      parapetUrl: await urlOf("parapet"),
-      stagesUrl: await urlOf("stages"),
-      passThroughUrl: await urlOf("pass-through"),
-      stop: () => miniflare.dispose(),
-    };
+    for (const name of ["parapet", "stages"]) await applyMigrations(root, urlOf(`${name}-storage`));
   } catch (cause) {
-    await miniflare.dispose();
+    await running.stop();
     throw cause;
   }
+  return {
+    pid: running.pid,
+    parapetUrl: urlOf("parapet"),
+    stagesUrl: urlOf("stages"),
+    passThroughUrl: urlOf("pass-through"),
+    stop: running.stop,
+  };
 }
 
 /** Makes a key as an operator would. */
@@ -126,8 +112,8 @@ export async function createKey(url: string): Promise<string> {
   throw new Error(`POST /v1/keys answered ${response.status}: ${JSON.stringify(body)}`);
 }
 
-function providerSettings(providerUrl: string): object[] {
-  return [
+function benchSettings(providerUrl: string): Record<string, string> {
+  const providers = [
     {
       name: providerName,
       baseUrl: `${providerUrl}/v1`,
@@ -139,17 +125,33 @@ function providerSettings(providerUrl: string): object[] {
       })),
     },
   ];
+  return {
+    PROVIDER_URL: providerUrl,
+    PARAPET_ENVIRONMENT: "production",
+    PARAPET_SECRET: "bench-secret-bench-secret-bench-secret",
+    PARAPET_ADMIN_TOKEN: adminToken,
+    PARAPET_PROVIDERS: JSON.stringify(providers),
+    // High, not absent: every check runs, and none refuses.
+    PARAPET_REQUESTS_PER_MINUTE: "100000000",
+    PARAPET_TOKENS_PER_MINUTE: "100000000000",
+    PARAPET_DAILY_BUDGET_MICROS: "100000000000",
+    PARAPET_MONTHLY_BUDGET_MICROS: "100000000000",
+  };
 }
 
-async function applyMigrations(
-  root: string,
-  database: { prepare(sql: string): { run(): Promise<unknown> } },
-): Promise<void> {
+function script(contents: string): BuiltWorker["modules"][number] {
+  return { type: "ESModule", path: "index.js", contents };
+}
+
+async function applyMigrations(root: string, databaseUrl: string): Promise<void> {
   const folder = join(root, "migrations");
-  for (const name of readdirSync(folder)
-    .filter((file) => file.endsWith(".sql"))
-    .toSorted()) {
+  const names = readdirSync(folder).filter((file) => file.endsWith(".sql"));
+  for (const name of names.toSorted()) {
     const statements = readFileSync(join(folder, name), "utf8").split("--> statement-breakpoint");
-    for (const statement of statements) if (statement.trim() !== "") await database.prepare(statement).run();
+    const response = await fetch(databaseUrl, {
+      method: "POST",
+      body: JSON.stringify(statements.filter((sql) => sql.trim() !== "").map((sql) => ({ sql }))),
+    });
+    if (!response.ok) throw new Error(`the migration ${name} failed: ${await response.text()}`);
   }
 }

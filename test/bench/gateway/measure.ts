@@ -1,6 +1,6 @@
 import type { LoadGenerator } from "./child.ts";
 import { medianOfRounds, median, type Measured } from "./summary.ts";
-import { cpuOfWorkerdMs } from "./workerd-process.ts";
+import { cpuOfMs } from "./workerd-process.ts";
 import { concurrencies, delaysMs, modelOfDelay, modes, requestBody, type Mode } from "./workload.ts";
 
 export const targetNames = ["direct", "pass-through", "parapet"] as const;
@@ -28,6 +28,11 @@ export interface Row extends Cell {
   cpuUs: number | null;
 }
 
+/** What went wrong in a cell, for who has to find out why. */
+export function describeErrors({ target, mode, concurrency, delayMs, measured }: Omit<Row, "cpuUs">): string {
+  return `${target} failed ${measured.errors} of ${measured.answered + measured.errors} requests (${mode}, concurrency ${concurrency}, delay ${delayMs} ms), first with: ${measured.firstError}`;
+}
+
 const cells: Cell[] = modes.flatMap((mode) =>
   delaysMs.flatMap((delayMs) => concurrencies.map((concurrency) => ({ mode, concurrency, delayMs }))),
 );
@@ -38,14 +43,22 @@ const targetWarmUpMs = 1_500;
 
 /** Measures every cell of every target once a round: what the machine does meanwhile hits all of them alike. */
 export async function measureRows(
-  { targets, load, rounds, seconds }: { targets: Target[]; load: LoadGenerator; rounds: number; seconds: number },
+  {
+    targets,
+    load,
+    pid,
+    rounds,
+    seconds,
+  }: { targets: Target[]; load: LoadGenerator; /** workerd's. */ pid: number; rounds: number; seconds: number },
   onProgress: (text: string) => void,
 ): Promise<Row[]> {
   for (const target of targets) {
     for (const mode of modes) {
       onProgress(`warming up ${target.name}, ${mode}`);
       const cell = { mode, concurrency: 10, delayMs: 0 };
-      await run(load, target, cell, { warmUpMs: 0, measureMs: targetWarmUpMs });
+      const { measured } = await run({ load, pid }, target, cell, { warmUpMs: 0, measureMs: targetWarmUpMs });
+      // Not worth going on: what follows would only repeat it.
+      if (measured.errors > 0) throw new Error(describeErrors({ ...cell, target: target.name, measured }));
     }
   }
   const runs = new Map<
@@ -59,7 +72,7 @@ export async function measureRows(
       for (let turn = 0; turn < targets.length; turn += 1) {
         const target = targets[(turn + round) % targets.length];
         if (target === undefined) continue;
-        const measured = await run(load, target, cell, { warmUpMs, measureMs: seconds * 1000 });
+        const measured = await run({ load, pid }, target, cell, { warmUpMs, measureMs: seconds * 1000 });
         const key = JSON.stringify([target.name, cell]);
         const known = runs.get(key) ?? { row: { target: target.name, ...cell }, rounds: [] };
         known.rounds.push(measured);
@@ -78,12 +91,12 @@ export async function measureRows(
 }
 
 async function run(
-  load: LoadGenerator,
+  { load, pid }: { load: LoadGenerator; pid: number },
   target: Target,
   { mode, concurrency, delayMs }: Cell,
   times: { warmUpMs: number; measureMs: number },
 ): Promise<{ measured: Measured; cpuUs: number | null }> {
-  const before = cpuOfWorkerdMs();
+  const before = cpuOfMs(pid);
   const measured = await load.run({
     url: `${target.url}/v1/chat/completions`,
     headers: target.headers,
@@ -92,12 +105,7 @@ async function run(
     concurrency,
     ...times,
   });
-  const after = cpuOfWorkerdMs();
-  if (measured.errors > 0) {
-    throw new Error(
-      `${target.name} failed ${measured.errors} of ${measured.answered + measured.errors} requests (${mode}, concurrency ${concurrency}, delay ${delayMs} ms): ${measured.firstError}`,
-    );
-  }
+  const after = cpuOfMs(pid);
   const cpuUs = before === null || after === null ? null : ((after - before) * 1000) / Math.max(1, measured.answered);
   return { measured, cpuUs };
 }

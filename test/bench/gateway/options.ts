@@ -1,3 +1,5 @@
+import { accessSync, constants } from "node:fs";
+import { tmpdir } from "node:os";
 import { parseArgs } from "node:util";
 
 export interface Options {
@@ -5,6 +7,8 @@ export interface Options {
   rounds: number;
   /** Measured time of each cell in each round. */
   seconds: number;
+  /** The folder in which workerd keeps its state while it runs. */
+  state: string;
 }
 
 export const help = `Measures what Parapet adds to a call of a model provider.
@@ -14,14 +18,16 @@ export const help = `Measures what Parapet adds to a call of a model provider.
 Three targets answer the same requests in interleaved rounds: a scripted provider on loopback ("direct"), a worker that only
 passes through ("pass-through", the floor of the platform), and the bundle that production deploys ("parapet"), each on workerd
 itself, with limits, budgets, guardrails, usage, audit, traces and the content store on. Every figure is the median of the
-rounds' own. D1, R2 and SQLite are Miniflare's simulations in the same process. It asserts no times; it fails when any answer
-was wrong.
+rounds' own. Storage is local: the objects' SQLite and a D1 of the benchmark's own in the same process, and an R2 that forgets what
+it takes. It asserts no times; it fails when any answer was wrong.
 
   --json       prints one JSON object a line and nothing else to standard output:
                {target, mode, concurrency, delay_ms, rps, p50_ms, p95_ms, p99_ms, ttfb_p50_ms, ttfb_p99_ms, errors}
                The table of stages goes to standard error then.
   --rounds     how often each cell is measured (3)
   --seconds    how long each time (1)
+  --state      where the objects keep their SQLite (a RAM disk where there is one: what production waits for is another
+               data centre, not this machine's disk)
   --help       prints this
 `;
 
@@ -33,6 +39,7 @@ export function readOptions(args: string[]): Options | null {
       json: { type: "boolean", default: false },
       rounds: { type: "string", default: "3" },
       seconds: { type: "string", default: "1" },
+      state: { type: "string", default: defaultState() },
       help: { type: "boolean", default: false },
     },
   });
@@ -41,5 +48,14 @@ export function readOptions(args: string[]): Options | null {
   const seconds = Number(values.seconds);
   if (!Number.isInteger(rounds) || rounds < 1) throw new Error("--rounds must be a whole number above 0");
   if (!(seconds > 0)) throw new Error("--seconds must be above 0");
-  return { json: values.json, rounds, seconds };
+  return { json: values.json, rounds, seconds, state: values.state };
+}
+
+function defaultState(): string {
+  try {
+    accessSync("/dev/shm", constants.W_OK);
+    return "/dev/shm";
+  } catch {
+    return tmpdir();
+  }
 }

@@ -1,4 +1,4 @@
-import { cpus, totalmem } from "node:os";
+import { cpus, loadavg, totalmem } from "node:os";
 import type { Row } from "./measure.ts";
 import type { StageCost } from "./stages.ts";
 import { workerdVersion } from "./workerd-process.ts";
@@ -21,12 +21,14 @@ export function toJsonRow({ target, mode, concurrency, delayMs, measured }: Row)
   };
 }
 
-export function describeMachine(): string {
+export function describeMachine(state: string): string {
   const [cpu] = cpus();
   const bytes = Buffer.byteLength(JSON.stringify(benchMessages));
   return [
     `${cpu?.model ?? "unknown processor"}, ${cpus().length} cores, ${(totalmem() / 2 ** 30).toFixed(0)} GiB; Node ${process.version}, ${workerdVersion()}`,
-    `Requests of ${benchMessages.length} messages, ${bytes} bytes; answers of 21 words, in a stream a chunk each. One key, so one meter.`,
+    `Requests of ${benchMessages.length} messages, ${bytes} bytes; answers of 21 words, in a stream a chunk each. One key, so one meter; state in ${state}. Load average at the end: ${loadavg()
+      .map((value) => value.toFixed(1))
+      .join(", ")}.`,
   ].join("\n");
 }
 
@@ -44,6 +46,7 @@ export function renderRows(rows: Row[]): string {
     "first p99",
     "adds p50",
     "CPU µs",
+    "errors",
   ];
   const lines = rows.toSorted(byCell).map((row) => {
     const direct = rows.find((other) => other.target === "direct" && isSameCell(other, row));
@@ -61,33 +64,28 @@ export function renderRows(rows: Row[]): string {
       measured.ttfbP99Ms.toFixed(2),
       direct === undefined || direct === row ? "" : `+${(measured.p50Ms - direct.measured.p50Ms).toFixed(2)}`,
       row.cpuUs === null ? "" : row.cpuUs.toFixed(0),
+      String(measured.errors),
     ];
   });
   return table([head, ...lines], 4);
 }
 
 export function renderStages(stages: StageCost[]): string {
-  const section = (kind: StageCost["kind"], title: string) => {
-    const inside = stages.filter((stage) => stage.kind === kind);
+  const section = (when: StageCost["when"]) => {
+    const inside = stages.filter((stage) => stage.when === when);
     const sum = inside.reduce((total, stage) => total + stage.costUs, 0);
     return [
-      [title, kind === "whole" ? "" : sum.toFixed(0)],
+      [`${when}, sum`, sum.toFixed(0)],
       ...inside.map((stage) => [`  ${stage.label}`, stage.costUs.toFixed(stage.costUs < 10 ? 1 : 0)]),
     ];
   };
-  return table(
-    [
-      ["stage", "µs"],
-      ...section("before the answer", "before the answer, sum"),
-      ...section("after the answer", "after the answer, sum"),
-      ...section("whole", "for comparison, measured whole"),
-    ],
-    1,
-  );
+  const sections = [section("before the answer"), section("after the answer"), section("in streams instead")];
+  return table([["stage", "µs"], ...sections.flat()], 1);
 }
 
-export const stageMethod =
-  "Each stage runs alone inside workerd, in the production bundle, many times over in one request, timed from outside: a warm cache and\nno queue, so a floor. A hop's figure holds both sides' work. What is missing to a request's own time is HTTP, routing and scheduling.";
+export const stageMethod = `Each stage runs alone inside workerd, in the code that production deploys, many times over in one request, and is timed from outside:
+warm and without a queue, so a floor. A hop's figure holds the work of both its sides. What is missing to a request's own time is
+HTTP in and out, Hono's routing, and scheduling. What comes after the answer still takes the same thread from the next request.`;
 
 function byCell(left: Row, right: Row): number {
   return left.mode.localeCompare(right.mode) || left.delayMs - right.delayMs || left.concurrency - right.concurrency;

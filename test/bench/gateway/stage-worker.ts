@@ -2,18 +2,18 @@ import { readApiKey } from "../../../src/core/api-key.ts";
 import { chatRequest, type ChatRequest } from "../../../src/core/chat.ts";
 import { newId } from "../../../src/core/ids.ts";
 import { sha256Hex } from "../../../src/core/hash.ts";
+import type { ModelCard } from "../../../src/core/model.ts";
+import type { AuditRecord, TraceRecord, UsageRecord } from "../../../src/core/records.ts";
 import type { Principal } from "../../../src/core/principal.ts";
-import { allowedUrls, complete } from "../../../src/gateway/complete.ts";
+import { allowedUrls } from "../../../src/gateway/complete.ts";
 import { chooseRoute } from "../../../src/gateway/choose-route.ts";
 import { estimatePromptTokens } from "../../../src/gateway/estimate-tokens.ts";
-import type { RequestScope } from "../../../src/gateway/request-scope.ts";
-import { holdDeps } from "../../../src/gateway/prepare.ts";
-import { openHold, type Hold } from "../../../src/gateway/hold.ts";
+import { noUsage, usageRow } from "../../../src/gateway/account-call.ts";
 import parapet from "../../../src/index.ts";
 import { loadServices, type Services } from "../../../src/services.ts";
 import { startTrace } from "../../../src/telemetry/trace.ts";
 import type { StageName } from "./stages.ts";
-import { benchAnswer, modelOfDelay, requestBody } from "./workload.ts";
+import { benchAnswer, modelOfDelay, providerName, requestBody } from "./workload.ts";
 
 // The production bundle with one more route: GET /stage runs one stage many times over. workerd's clock stands still without
 // I/O, so the caller measures, and takes the difference between many runs and none.
@@ -25,12 +25,12 @@ interface StageContext {
   services: Services;
   key: string;
   body: string;
-  streamBody: string;
   request: ChatRequest;
   principal: Principal;
-  ctx: ExecutionContext;
-  holds: Hold[];
 }
+
+/** Holds that `admit` left open for `settle`. */
+const held: string[] = [];
 
 type Stage = (context: StageContext) => unknown;
 
@@ -47,15 +47,22 @@ const stages = {
   route: ({ request, services }) =>
     chooseRoute({ request, promptTokens: estimatePromptTokens(request), models: services.registry }),
   async admit(context) {
-    context.holds.push(await admit(context));
+    const holdId = newId("hold");
+    held.push(holdId);
+    const { services, principal } = context;
+    const { audit, usage, trace } = recordsOf(context);
+    const bound = { costMicros: 2_000, tokens: 400 };
+    const admission = await services
+      .meterOf(principal)
+      .admit({ holdId, keyId: principal.keyId, traceId: trace.traceId, draft: { audit, usage }, bound });
+    if (!admission.admitted) throw new Error(admission.refusal.message);
   },
   async settle(context) {
-    let settled: Promise<unknown> = Promise.resolve();
-    const hold = await admit(context, (promise) => {
-      settled = promise;
-    });
-    hold.settle({ outcome: "ok" });
-    await settled;
+    const holdId = held.pop();
+    if (holdId === undefined) throw new Error("settling takes holds that were admitted before");
+    const { audit, usage, trace } = recordsOf(context);
+    const settlement = { costMicros: usage.costMicros, tokens: 200, usage: [usage], audit, trace };
+    await context.services.meterOf(context.principal).settle(holdId, settlement);
   },
   fetch_provider: async ({ body, env }) =>
     (await fetch(`${providerUrl(env)}/v1/chat/completions`, { method: "POST", body })).text(),
@@ -86,9 +93,6 @@ const stages = {
     );
   },
   content_key: ({ services, principal }) => services.meterOf(principal).contentKey(),
-  complete: (context) => complete(context.request, scopeOf(context), context.services.gateway),
-  app_plain: (context) => callApp(context, context.body),
-  app_stream: (context) => callApp(context, context.streamBody),
 } satisfies Record<StageName, Stage>;
 
 export default {
@@ -99,25 +103,20 @@ export default {
     if (!isStage(name)) return new Response(`no stage ${name}`, { status: 404 });
     const key = url.searchParams.get("key") ?? "";
     const services = await loadServices(env);
-    const model = `bench/${modelOfDelay(0)}`;
-    const body = requestBody({ model, mode: "plain" });
+    const body = requestBody({ model: `${providerName}/${modelOfDelay(0)}`, mode: "plain" });
     const context: StageContext = {
       env,
       services,
       key,
       body,
-      streamBody: requestBody({ model, mode: "stream" }),
       request: chatRequest.parse(JSON.parse(body)),
       principal: await principalOf(key, services),
-      ctx,
-      holds: [],
     };
     const stage: Stage = stages[name];
     for (let left = Number(url.searchParams.get("times")); left > 0; left -= 1) {
       const result = stage(context);
       if (result instanceof Promise) await result;
     }
-    for (const hold of context.holds) hold.settle({ outcome: "ok" });
     return Response.json({ done: true });
   },
 } satisfies ExportedHandler<Env>;
@@ -141,35 +140,52 @@ async function principalOf(key: string, { secretKeys }: Services): Promise<Princ
   };
 }
 
-function scopeOf({ services, principal, ctx }: StageContext): RequestScope {
-  return {
-    principal,
-    trace: startTrace({ name: "POST", clock: services.clock, linked: null }),
-    signal: new AbortController().signal,
-    waitUntil: (promise) => ctx.waitUntil(promise),
-  };
-}
-
-function admit(context: StageContext, waitUntil?: (promise: Promise<unknown>) => void): Promise<Hold> {
-  const scope = scopeOf(context);
-  return openHold(holdDeps(waitUntil === undefined ? scope : { ...scope, waitUntil }, context.services.gateway), {
+/** The rows of one request, as large as real ones. */
+function recordsOf({ services, principal, request }: StageContext): {
+  audit: AuditRecord;
+  usage: UsageRecord;
+  trace: TraceRecord;
+} {
+  const card = modelOf(services, request);
+  const trace = startTrace({ name: "POST", clock: services.clock, linked: null });
+  trace.startSpan("admit").end();
+  trace.startSpan("chat bench", { kind: "client", attributes: { model: card.name, tokens: 200 } }).end();
+  const identity = { principal, traceId: trace.traceId, extension: undefined, prompt: null };
+  const usage = usageRow(
+    identity,
+    {
+      operation: "chat",
+      card,
+      usage: { ...noUsage, inputTokens: 180, outputTokens: 21 },
+      startMs: services.clock(),
+      firstTokenMs: null,
+      outputHash: null,
+      outcome: "ok",
+    },
+    services.clock,
+  );
+  const audit: AuditRecord = {
+    id: newId("audit"),
+    atMs: services.clock(),
+    projectId: principal.projectId,
+    actor: principal.keyId ?? principal.kind,
+    subjectId: principal.subjectId,
+    traceId: trace.traceId,
     action: "chat.completions",
-    target: context.request.model,
-    bound: { costMicros: 2_000, tokens: 400 },
-    usage: null,
-  });
+    target: card.id,
+    outcome: "ok",
+    estimated: false,
+    costMicros: usage.costMicros,
+    verdicts: [],
+    detail: { route_reason: `the request names ${card.id}`, grounding: "none", degraded: false },
+  };
+  return { audit, usage, trace: trace.finish(principal) };
 }
 
-async function callApp({ key, env, ctx }: StageContext, body: string): Promise<string> {
-  const request = new Request("http://parapet/v1/chat/completions", {
-    method: "POST",
-    headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
-    body,
-  });
-  // The incoming type's Cloudflare properties are absent here as they are in any request of workerd's.
-  const response = await parapet.fetch?.(request as Parameters<NonNullable<typeof parapet.fetch>>[0], env, ctx);
-  if (response?.status !== 200) throw new Error(`the app answered ${response?.status}: ${await response?.text()}`);
-  return response.text();
+function modelOf(services: Services, request: ChatRequest): ModelCard {
+  const card = services.registry.find(request.model);
+  if (card === null) throw new Error(`no model ${request.model}`);
+  return card;
 }
 
 function providerUrl(env: object): string {

@@ -1,15 +1,27 @@
-import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { execFileSync, spawn } from "node:child_process";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { join } from "node:path";
+import type { Readable } from "node:stream";
+import { renderConfig, type WorkerConfig } from "./workerd-config.ts";
 
+export interface RunningWorkerd {
+  pid: number;
+  /** By the name of the worker that listens there. */
+  urls: Map<string, string>;
+  stop(): Promise<void>;
+}
+
+const readyTimeoutMs = 30_000;
+const keptErrorCharacters = 2_000;
 /** The clock ticks of /proc/<pid>/stat: 100 a second on every Linux that Node runs on. */
 const tickMs = 10;
 
-/** The file of the runtime that Miniflare starts. */
+/** The runtime that wrangler brings along, the one production runs. */
 export function workerdPath(): string {
-  const fromMiniflare = createRequire(import.meta.resolve("miniflare"));
-  const path: unknown = fromMiniflare("workerd");
-  if (typeof path === "object" && path !== null && "default" in path) return String(path.default);
+  const require = createRequire(import.meta.url);
+  const loaded: unknown = createRequire(require.resolve("wrangler"))("workerd");
+  if (typeof loaded === "object" && loaded !== null && "default" in loaded) return String(loaded.default);
   throw new Error("the package workerd names no binary");
 }
 
@@ -17,33 +29,79 @@ export function workerdVersion(): string {
   return execFileSync(workerdPath(), ["--version"], { encoding: "utf8" }).trim();
 }
 
-/** The CPU time a runtime has used, in ms; `null` where there is no /proc. */
-export function cpuOfWorkerdMs(): number | null {
-  try {
-    let total = 0;
-    for (const entry of readdirSync("/proc")) {
-      if (!/^\d+$/.test(entry)) continue;
-      const stat = readStat(entry);
-      if (stat?.parent === process.pid && stat.name === "workerd") total += stat.cpuMs;
-    }
-    return total;
-  } catch {
-    return null;
+/** Starts workerd itself on these workers; resolves once all of them listen. `folder` takes its files and its state. */
+export async function startWorkerd({
+  workers,
+  folder,
+  inspectorPort,
+}: {
+  workers: WorkerConfig[];
+  folder: string;
+  inspectorPort?: number;
+}): Promise<RunningWorkerd> {
+  const objectFolder = join(folder, "objects");
+  mkdirSync(objectFolder, { recursive: true });
+  const { config, files } = renderConfig(workers, { objectFolder });
+  for (const { name, contents } of files) writeFileSync(join(folder, name), contents);
+  writeFileSync(join(folder, "config.capnp"), config);
+
+  const inspector = inspectorPort === undefined ? [] : [`--inspector-addr=127.0.0.1:${inspectorPort}`];
+  const child = spawn(workerdPath(), ["serve", "config.capnp", "--control-fd=3", ...inspector], {
+    cwd: folder,
+    stdio: ["ignore", "ignore", "pipe", "pipe"],
+  });
+  let errors = "";
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+    errors = (errors + text).slice(-keptErrorCharacters);
+  });
+  const closed = new Promise<void>((resolve) => child.once("close", () => resolve()));
+  const kill = () => child.kill("SIGKILL");
+  process.once("exit", kill);
+  const stop = async () => {
+    process.off("exit", kill);
+    kill();
+    await closed;
+  };
+  const names = workers.filter((worker) => worker.listens).map((worker) => worker.name);
+  // The fourth of the pipes above is readable.
+  const urls = await Promise.race([
+    readPorts(child.stdio[3] as Readable, names),
+    closed.then(() => null),
+    new Promise<null>((resolve) => setTimeout(resolve, readyTimeoutMs, null).unref()),
+  ]);
+  if (urls === null || child.pid === undefined) {
+    await stop();
+    throw new Error(`workerd did not start: ${errors}`);
   }
+  return { pid: child.pid, urls, stop };
 }
 
-function readStat(pid: string): { name: string; parent: number; cpuMs: number } | null {
+/** workerd tells each socket's port as a line of JSON. */
+function readPorts(control: Readable, names: string[]): Promise<Map<string, string>> {
+  return new Promise((resolve) => {
+    const urls = new Map<string, string>();
+    let waiting = "";
+    control.setEncoding("utf8").on("data", (chunk: string) => {
+      const lines = (waiting + chunk).split("\n");
+      waiting = lines.pop() ?? "";
+      for (const line of lines) {
+        const message: unknown = JSON.parse(line);
+        if (typeof message !== "object" || message === null) continue;
+        if ("socket" in message && "port" in message)
+          urls.set(String(message.socket), `http://127.0.0.1:${String(message.port)}`);
+      }
+      if (names.every((name) => urls.has(name))) resolve(urls);
+    });
+  });
+}
+
+/** The CPU time a process has used, in ms; `null` where there is no /proc. */
+export function cpuOfMs(pid: number): number | null {
   try {
-    const text = readFileSync(`/proc/${pid}/stat`, "utf8");
-    const close = text.lastIndexOf(")");
-    const fields = text.slice(close + 2).split(" ");
-    return {
-      name: text.slice(text.indexOf("(") + 1, close),
-      parent: Number(fields[1]),
-      cpuMs: (Number(fields[11]) + Number(fields[12])) * tickMs,
-    };
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return (Number(fields[11]) + Number(fields[12])) * tickMs;
   } catch {
-    // The process has ended since it was listed.
     return null;
   }
 }

@@ -1,4 +1,4 @@
-/** What every target is asked and answers: about 1 KB of conversation, 20 chunks of answer. */
+/** What every target is asked and answers: about 1 KB of conversation, 21 words of answer. */
 
 export const modes = ["plain", "stream"] as const;
 export type Mode = (typeof modes)[number];
@@ -7,6 +7,9 @@ export type Mode = (typeof modes)[number];
 export const delaysMs = [0, 50] as const;
 
 export const concurrencies = [1, 10, 50] as const;
+
+/** The provider's name in PARAPET_PROVIDERS. */
+export const providerName = "bench";
 
 /** The provider knows the delay by the model's name. */
 export function modelOfDelay(delayMs: number): string {
@@ -17,7 +20,7 @@ export function delayOfModel(model: string): number {
   return Number(/^after-(\d+)-ms$/.exec(model)?.[1] ?? 0);
 }
 
-/** Twenty words, one chunk each. */
+/** In a stream, each word is a chunk. */
 export const benchAnswer =
   "The refund reaches the customer's account within five working days after we approve it, and we send a note that day.";
 
