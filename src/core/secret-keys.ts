@@ -24,6 +24,8 @@ export interface SecretKeys {
   decrypt(sealedContentKey: string, bytes: Uint8Array<ArrayBuffer>): Promise<string>;
 }
 
+/** Content keys an isolate keeps open; unsealing one costs more than the encryption it is for. */
+const maxOpenedKeys = 500;
 const tagBytes = 20;
 const nonceBytes = 12;
 
@@ -52,11 +54,15 @@ export async function createSecretKeys(secret: string): Promise<SecretKeys> {
   const hmac = async (key: CryptoKey, bytes: Uint8Array<ArrayBuffer>) =>
     new Uint8Array(await crypto.subtle.sign("HMAC", key, bytes));
 
-  const openContentKey = async (sealed: string) => {
-    const bytes = fromBase64Url(sealed);
-    if (bytes === null) throw new Error("a sealed content key is base64url");
-    const raw = await open(wrapping, bytes);
-    return crypto.subtle.importKey("raw", raw, "AES-GCM", false, ["encrypt", "decrypt"]);
+  const opened = new Map<string, Promise<CryptoKey>>();
+  const openContentKey = (sealed: string): Promise<CryptoKey> => {
+    const known = opened.get(sealed);
+    if (known !== undefined) return known;
+    if (opened.size >= maxOpenedKeys) opened.clear();
+    const opening = unseal(wrapping, sealed);
+    opened.set(sealed, opening);
+    opening.catch(() => opened.delete(sealed));
+    return opening;
   };
 
   return {
@@ -74,6 +80,12 @@ export async function createSecretKeys(secret: string): Promise<SecretKeys> {
     encrypt: async (sealed, text) => seal(await openContentKey(sealed), utf8(text)),
     decrypt: async (sealed, bytes) => decoder.decode(await open(await openContentKey(sealed), bytes)),
   };
+}
+
+async function unseal(wrapping: CryptoKey, sealed: string): Promise<CryptoKey> {
+  const bytes = fromBase64Url(sealed);
+  if (bytes === null) throw new Error("a sealed content key is base64url");
+  return crypto.subtle.importKey("raw", await open(wrapping, bytes), "AES-GCM", false, ["encrypt", "decrypt"]);
 }
 
 async function seal(key: CryptoKey, plain: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {

@@ -6,6 +6,8 @@ export interface MeterState {
   nowMs: number;
   /** Admissions of the last minute, oldest first; tokens are the bound until settled, then the count. */
   recent: readonly { atMs: number; tokens: number }[];
+  /** The sum over `recent`. */
+  recentTokens: number;
   spentTodayMicros: number;
   spentThisMonthMicros: number;
   /** Bounds of the holds that are still open. */
@@ -48,7 +50,7 @@ function decideRate(state: MeterState, bound: Bound, limits: Limits): Decision |
       retryAfterMs: null,
     });
   }
-  let over = recent.reduce((total, entry) => total + entry.tokens, bound.tokens) - tokensPerMinute;
+  let over = state.recentTokens + bound.tokens - tokensPerMinute;
   if (over <= 0) return null;
   for (const entry of recent) {
     over -= entry.tokens;

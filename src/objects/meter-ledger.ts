@@ -41,6 +41,9 @@ export class MeterLedger {
   #recent: { id: string; atMs: number; tokens: number }[] = [];
   #spend = new Map<string, number>();
   #reservedMicros = 0;
+  /** Sum over #recent: at high limits the window is long, and admission must not walk it. */
+  #recentTokens = 0;
+  #contentKey: string | null = null;
 
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage;
@@ -52,11 +55,16 @@ export class MeterLedger {
   state(nowMs: number): MeterState {
     const oldest = nowMs - 60_000;
     let stale = 0;
-    while (stale < this.#recent.length && (this.#recent[stale]?.atMs ?? 0) <= oldest) stale += 1;
+    for (const entry of this.#recent) {
+      if (entry.atMs > oldest) break;
+      this.#recentTokens -= entry.tokens;
+      stale += 1;
+    }
     if (stale > 0) this.#recent.splice(0, stale);
     return {
       nowMs,
       recent: this.#recent,
+      recentTokens: this.#recentTokens,
       spentTodayMicros: this.#spend.get(utcDay(nowMs)) ?? 0,
       spentThisMonthMicros: this.#spend.get(utcMonth(nowMs)) ?? 0,
       reservedMicros: this.#reservedMicros,
@@ -75,6 +83,7 @@ export class MeterLedger {
     );
     this.#open.set(hold.id, { ...hold, outputTokens: 0 });
     this.#recent.push({ id: hold.id, atMs: hold.atMs, tokens: hold.bound.tokens });
+    this.#recentTokens += hold.bound.tokens;
     this.#reservedMicros += hold.bound.costMicros;
   }
 
@@ -159,7 +168,8 @@ export class MeterLedger {
   }
 
   contentKey(): string | null {
-    return this.#storage.kv.get<string>("content_key") ?? null;
+    this.#contentKey ??= this.#storage.kv.get<string>("content_key") ?? null;
+    return this.#contentKey;
   }
 
   /** Keeps the first key it is given, and gives back the one it keeps: two requests may have made one at the same time. */
@@ -167,6 +177,7 @@ export class MeterLedger {
     const known = this.contentKey();
     if (known !== null) return known;
     this.#storage.kv.put("content_key", sealed);
+    this.#contentKey = sealed;
     return sealed;
   }
 
@@ -198,7 +209,9 @@ export class MeterLedger {
 
   #countTokens(id: string, tokens: number): void {
     const entry = this.#recent.findLast((candidate) => candidate.id === id);
-    if (entry !== undefined) entry.tokens = tokens;
+    if (entry === undefined) return;
+    this.#recentTokens += tokens - entry.tokens;
+    entry.tokens = tokens;
   }
 
   #migrate(): void {
@@ -227,6 +240,7 @@ export class MeterLedger {
     }>("select * from hold order by at_ms");
     for (const row of holds) {
       this.#recent.push({ id: row.id, atMs: row.at_ms, tokens: row.tokens });
+      this.#recentTokens += row.tokens;
       if (row.draft === null) continue;
       this.#reservedMicros += row.cost_micros;
       this.#open.set(row.id, {

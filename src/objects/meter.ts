@@ -30,6 +30,8 @@ export class Meter extends DurableObject<Env> implements MeterContract {
   readonly #keys: KeyStandings;
   readonly #settings: Settings;
   #waiting: (() => void)[] = [];
+  /** When the alarm will ring, once it was asked for; asking the storage each time costs as much as the decision. */
+  #alarmAtMs: number | null = null;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -121,6 +123,7 @@ export class Meter extends DurableObject<Env> implements MeterContract {
   }
 
   override async alarm(): Promise<void> {
+    this.#alarmAtMs = Infinity;
     const nowMs = systemClock();
     for (const hold of this.#ledger.listOrphans(nowMs)) this.#ledger.settleOrphan(hold);
     this.#wakeWaiting();
@@ -181,8 +184,10 @@ export class Meter extends DurableObject<Env> implements MeterContract {
   }
 
   async #wakeBy(timeMs: number): Promise<void> {
-    const current = await this.ctx.storage.getAlarm();
-    if (current === null || current > timeMs) await this.ctx.storage.setAlarm(timeMs);
+    this.#alarmAtMs ??= (await this.ctx.storage.getAlarm()) ?? Infinity;
+    if (this.#alarmAtMs <= timeMs) return;
+    this.#alarmAtMs = timeMs;
+    await this.ctx.storage.setAlarm(timeMs);
   }
 
   async #contentKey(): Promise<string> {

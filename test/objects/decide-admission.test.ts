@@ -9,7 +9,14 @@ const unlimited: Limits = {
   dailyBudgetMicros: null,
   monthlyBudgetMicros: null,
 };
-const idle: MeterState = { nowMs: noon, recent: [], spentTodayMicros: 0, spentThisMonthMicros: 0, reservedMicros: 0 };
+const idle: MeterState = {
+  nowMs: noon,
+  recent: [],
+  recentTokens: 0,
+  spentTodayMicros: 0,
+  spentThisMonthMicros: 0,
+  reservedMicros: 0,
+};
 const bound = { costMicros: 100, tokens: 50 };
 
 describe("request limits", () => {
@@ -43,7 +50,7 @@ describe("token limits", () => {
       { atMs: noon - 50_000, tokens: 10 },
       { atMs: noon - 20_000, tokens: 60 },
     ];
-    const decision = decideAdmission({ ...idle, recent }, bound, limits);
+    const decision = decideAdmission({ ...idle, recent, recentTokens: 70 }, bound, limits);
     expect(decision).toMatchObject({ admitted: false, refusal: { limit: "tokens_per_minute", retryAfterMs: 40_000 } });
   });
 
