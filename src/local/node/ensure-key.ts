@@ -1,21 +1,12 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { z } from "zod";
+import { scopes } from "../../core/principal.ts";
 
 const created = z.object({ key: z.string() });
 
-const scopes = [
-  "chat",
-  "embeddings",
-  "act_as",
-  "collections:read",
-  "collections:write",
-  "usage:read",
-  "audit:read",
-  "traces:read",
-  "content:read",
-  "evals:run",
-];
+/** Everything but making more keys. */
+const developerScopes = scopes.filter((scope) => scope !== "keys:write");
 
 /** The developer's own API key: kept in `.parapet/key`, made with the admin token when there is none or it no longer works. */
 export async function ensureKey({
@@ -33,7 +24,7 @@ export async function ensureKey({
   const response = await fetch(`${url}/v1/keys`, {
     method: "POST",
     headers: { authorization: `Bearer ${adminToken}`, "content-type": "application/json" },
-    body: JSON.stringify({ name: "local development", scopes }),
+    body: JSON.stringify({ name: "local development", scopes: developerScopes }),
   });
   if (!response.ok)
     throw new Error(`The development key could not be made: ${response.status} ${await response.text()}`);
