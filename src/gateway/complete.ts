@@ -75,8 +75,12 @@ function checkAnswer(
   deps: GatewayDeps,
 ): Answer {
   const verdictsFrom = hold.verdicts.length;
-  const output = deps.guardrails.checkOutput(result.content ?? "", { allowedUrls: allowedUrls(request, grounding) });
-  hold.verdicts.push(...output.verdicts);
+  const raw = result.content ?? "";
+  // A number that is redacted in a JSON answer becomes a string there, so that the answer stays JSON.
+  const isJson = request.response_format !== undefined && request.response_format.type !== "text";
+  const data = isJson ? deps.guardrails.checkToolArguments(raw) : { json: raw, verdicts: [] };
+  const output = deps.guardrails.checkOutput(data.json, { allowedUrls: allowedUrls(request, grounding) });
+  hold.verdicts.push(...data.verdicts.filter((verdict) => verdict.action !== "pass"), ...output.verdicts);
   const toolCalls = result.toolCalls.map((call) => {
     const checked = deps.guardrails.checkToolArguments(call.function.arguments);
     hold.verdicts.push(...checked.verdicts);
