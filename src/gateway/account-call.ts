@@ -6,6 +6,7 @@ import { priceOf, type TokenUsage } from "../core/money.ts";
 import type { ParapetRequest } from "../core/parapet-extension.ts";
 import type { Principal } from "../core/principal.ts";
 import type { UsageRecord } from "../core/records.ts";
+import type { Candidate } from "./choose-route.ts";
 import type { Prompt } from "../prompting/parse-prompt.ts";
 
 /** What all usage rows of one request have in common. */
@@ -46,7 +47,8 @@ export function usageRow(identity: CallIdentity, facts: CallFacts, clock: Clock)
     traceId: identity.traceId,
     operation: facts.operation,
     provider: card.provider,
-    model: card.name,
+    // As clients name it, so that usage and answers can be joined.
+    model: card.id.slice(card.provider.length + 1),
     tier: card.tier,
     feature: identity.extension?.feature ?? null,
     task: identity.extension?.task ?? null,
@@ -66,7 +68,10 @@ export function usageRow(identity: CallIdentity, facts: CallFacts, clock: Clock)
   };
 }
 
-/** Failures after which the provider may have worked, and billed: what it read is counted by our own estimate. */
+/** Failures after which the provider may have worked, and billed, for nobody knows how long. */
+const unseenWork: readonly ErrorCode[] = ["upstream_timeout", "upstream_incomplete"];
+
+/** Failures after which the provider has at least read the prompt. */
 const mayHaveBilled: readonly ErrorCode[] = [
   "upstream_timeout",
   "upstream_incomplete",
@@ -74,11 +79,23 @@ const mayHaveBilled: readonly ErrorCode[] = [
   "client_closed_request",
 ];
 
-/** The tokens of a call that failed: none when it was refused, an estimate when nobody can know. */
-export function usageOfFailure(cause: unknown, counted: { inputTokens: number; outputTokens: number }): TokenUsage {
+/**
+ * The tokens of a call that failed: none when it was refused; what was seen of an answer that broke off; and its cap where
+ * nothing was seen of an answer that may have been written, or thought about, all the same.
+ */
+export function usageOfFailure(
+  cause: unknown,
+  counted: { inputTokens: number; outputTokens: number },
+  { card, maxOutputTokens }: Pick<Candidate, "card" | "maxOutputTokens">,
+): TokenUsage {
   const billed = !(cause instanceof AppError) || mayHaveBilled.includes(cause.code) || counted.outputTokens > 0;
   if (!billed) return noUsage;
-  return { ...noUsage, ...counted, estimated: true };
+  const code = codeOf(cause);
+  // A model that thinks before it speaks may have thought when the client left.
+  const isUnseen =
+    unseenWork.includes(code) || (code === "client_closed_request" && card.capabilities.includes("reasoning"));
+  const outputTokens = counted.outputTokens === 0 && isUnseen ? maxOutputTokens : counted.outputTokens;
+  return { ...noUsage, inputTokens: counted.inputTokens, outputTokens, estimated: true };
 }
 
 export function codeOf(cause: unknown): ErrorCode {

@@ -8,7 +8,7 @@ import type { Span } from "../telemetry/trace.ts";
 import { codeOf, noUsage, usageOfFailure, usageRow, type CallIdentity } from "./account-call.ts";
 import type { Candidate } from "./choose-route.ts";
 import { providerAttribute } from "./embed-texts.ts";
-import { estimatePromptTokens, estimateTokens } from "./estimate-tokens.ts";
+import { estimateTokens, measurePrompt } from "./estimate-tokens.ts";
 import type { Hold } from "./hold.ts";
 import type { GatewayDeps, RequestScope } from "./request-scope.ts";
 
@@ -128,7 +128,7 @@ function openAccount(
 ): Account {
   const { card, maxOutputTokens } = candidate;
   const startMs = deps.clock();
-  const inputTokens = estimatePromptTokens(request);
+  const inputTokens = measurePrompt(request).expected;
   let closed = false;
   const span = scope.trace.startSpan(`chat ${card.name}`, {
     kind: "client",
@@ -191,7 +191,11 @@ function openAccount(
           ? new AppError("client_closed_request", "The client closed the connection.", { cause })
           : cause;
       if (closed) return failure;
-      const usage = usageOfFailure(failure, { inputTokens, outputTokens: estimateTokens(text) });
+      const usage = usageOfFailure(
+        failure,
+        { inputTokens, outputTokens: text === "" ? 0 : estimateTokens(text) },
+        candidate,
+      );
       book({ usage, firstTokenMs, outputHash: null, outcome: codeOf(failure) });
       span.end({ error: codeOf(failure) });
       return failure;

@@ -12,7 +12,7 @@ export interface Attempt {
 export interface FallbackCall<T> {
   plan: RoutePlan;
   hold: Hold;
-  promptTokens: number;
+  promptBound: number;
   /** Filled as it goes: a caller that handles the failure still knows what was tried. */
   attempts: Attempt[];
   signal: AbortSignal;
@@ -64,11 +64,11 @@ function retryDelay(cause: AppError, isRetry: boolean, isLast: boolean, random: 
 }
 
 /** A fallback that the budgets do not cover is no fallback: the failure before it is what the caller hears of. */
-async function canAfford({ hold, promptTokens }: FallbackCall<unknown>, candidate: Candidate): Promise<boolean> {
+async function canAfford({ hold, promptBound }: FallbackCall<unknown>, candidate: Candidate): Promise<boolean> {
   try {
     await hold.rebound({
       costMicros: hold.costMicros + candidate.boundMicros,
-      tokens: hold.bound.tokens + promptTokens + candidate.maxOutputTokens,
+      tokens: hold.bound.tokens + promptBound + candidate.maxOutputTokens,
     });
     return true;
   } catch (cause) {

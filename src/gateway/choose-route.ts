@@ -2,6 +2,7 @@ import { AppError } from "../core/errors.ts";
 import type { ChatRequest } from "../core/chat.ts";
 import { tiers, type ModelCapability, type ModelCard, type Tier } from "../core/model.ts";
 import { upperBoundOf } from "../core/money.ts";
+import type { PromptSize } from "./estimate-tokens.ts";
 import { scoreComplexity } from "./score-complexity.ts";
 
 /** A model that may answer, and the most it can cost. */
@@ -23,8 +24,10 @@ export interface RoutePlan {
 
 export interface RouteInput {
   request: ChatRequest;
-  /** Upper estimate, grounding included. */
-  promptTokens: number;
+  /** Grounding included. */
+  prompt: PromptSize;
+  /** Tokens that the caller wrote: the sources of a grounded question make it no harder. */
+  ownTokens: number;
   models: { find(id: string): ModelCard | null; listForTier(tier: Tier): ModelCard[] };
 }
 
@@ -73,12 +76,12 @@ function routeModel(input: RouteInput, id: string): RoutePlan {
   return { tier: card.tier, candidates: [candidate], reason: `the request names ${card.id}` };
 }
 
-function chooseTier({ request, promptTokens }: RouteInput): { tier: Tier; reason: string } {
+function chooseTier({ request, ownTokens }: RouteInput): { tier: Tier; reason: string } {
   if (request.parapet?.requires_reasoning === true)
     return { tier: "reasoning", reason: "auto: the request requires reasoning" };
   if (request.parapet?.latency_critical === true)
     return { tier: "fast", reason: "auto: the request is latency critical" };
-  const { tier, score, signals } = scoreComplexity(request, promptTokens);
+  const { tier, score, signals } = scoreComplexity(request, ownTokens);
   const why = signals.length === 0 ? "no sign of complexity" : signals.join(", ");
   return { tier, reason: `auto: complexity ${score.toFixed(2)} (${why}) asks for ${tier}` };
 }
@@ -110,7 +113,7 @@ function routeTier(input: RouteInput, { tier, reason }: { tier: Tier; reason: st
 }
 
 /** Why a model cannot serve a request at all, or `null`. */
-function obstacleOf(card: ModelCard, { request, promptTokens }: RouteInput): AppError | null {
+function obstacleOf(card: ModelCard, { request, prompt }: RouteInput): AppError | null {
   if (request.parapet?.sensitive === true && !card.staysAtEdge) {
     return new AppError("invalid_request", `${card.id} leaves the edge, and the request is marked sensitive.`, {
       param: "parapet.sensitive",
@@ -128,10 +131,10 @@ function obstacleOf(card: ModelCard, { request, promptTokens }: RouteInput): App
       `The price of ${card.id} is not known, so its cost cannot be bounded: set one in PARAPET_PROVIDERS.`,
     );
   }
-  if (promptTokens >= card.contextWindow) {
+  if (prompt.expected >= card.contextWindow) {
     return new AppError(
       "context_length_exceeded",
-      `The request has about ${promptTokens} tokens; ${card.id} takes ${card.contextWindow}.`,
+      `The request has about ${prompt.expected} tokens; ${card.id} takes ${card.contextWindow}.`,
       {
         param: "messages",
       },
@@ -158,12 +161,12 @@ function neededCapabilities(request: ChatRequest): ModelCapability[] {
   return needed;
 }
 
-function toCandidate(card: ModelCard, { request, promptTokens }: RouteInput): Candidate {
+function toCandidate(card: ModelCard, { request, prompt }: RouteInput): Candidate {
   const asked = request.max_completion_tokens ?? request.max_tokens ?? defaultMaxOutputTokens[card.tier ?? "standard"];
-  const maxOutputTokens = Math.min(asked, card.maxOutputTokens, card.contextWindow - promptTokens);
+  const maxOutputTokens = Math.min(asked, card.maxOutputTokens, card.contextWindow - prompt.expected);
   // obstacleOf refuses a card without a price before this.
   const boundMicros =
-    card.price === null ? 0 : upperBoundOf({ input: promptTokens, output: maxOutputTokens }, card.price);
+    card.price === null ? 0 : upperBoundOf({ input: prompt.bound, output: maxOutputTokens }, card.price);
   return { card, maxOutputTokens, boundMicros };
 }
 

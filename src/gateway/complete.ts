@@ -12,7 +12,7 @@ import { callWithFallback, type Attempt } from "./call-with-fallback.ts";
 import type { Candidate } from "./choose-route.ts";
 import { describeAnswer, settleAnswered, type Answer, type Completion } from "./completion.ts";
 import { ground, type Grounding } from "./ground.ts";
-import { extractedAnswer, insufficientAnswer, isOutage } from "./last-resort.ts";
+import { extractedAnswer, insufficientAnswer, isOutage, safeCitations } from "./last-resort.ts";
 import { prepare, type Prepared } from "./prepare.ts";
 import type { GatewayDeps, RequestScope } from "./request-scope.ts";
 import { traceVerdicts } from "./trace-verdicts.ts";
@@ -47,13 +47,13 @@ async function answerFrom(
   deps: GatewayDeps,
 ): Promise<Answer> {
   if (grounding !== null && !grounding.sufficient) return insufficientAnswer(grounding);
-  const { plan, hold, identity, promptTokens } = prepared;
+  const { plan, hold, identity, promptBound } = prepared;
   const request = grounding?.request ?? prepared.request;
   try {
     const { value, candidate } = await callWithFallback({
       plan,
       hold,
-      promptTokens,
+      promptBound,
       attempts,
       signal: scope.signal,
       wait,
@@ -62,7 +62,7 @@ async function answerFrom(
     });
     return checkAnswer({ result: value, candidate, grounding }, prepared, scope, deps);
   } catch (cause) {
-    if (grounding !== null && isOutage(cause)) return extractedAnswer(grounding);
+    if (grounding !== null && isOutage(cause)) return extractedAnswer(grounding, prepared, deps);
     throw cause;
   }
 }
@@ -70,10 +70,11 @@ async function answerFrom(
 /** Nothing leaves unchecked: secrets, personal data and links first, then every sentence's citation. */
 function checkAnswer(
   { result, candidate, grounding }: { result: ChatResult; candidate: Candidate; grounding: Grounding | null },
-  { hold, request }: Prepared,
+  prepared: Prepared,
   scope: RequestScope,
   deps: GatewayDeps,
 ): Answer {
+  const { hold, request } = prepared;
   const verdictsFrom = hold.verdicts.length;
   const raw = result.content ?? "";
   // A number that is redacted in a JSON answer becomes a string there, so that the answer stays JSON.
@@ -81,6 +82,8 @@ function checkAnswer(
   const data = isJson ? deps.guardrails.checkToolArguments(raw) : { json: raw, verdicts: [] };
   const output = deps.guardrails.checkOutput(data.json, { allowedUrls: allowedUrls(request, grounding) });
   hold.verdicts.push(...data.verdicts.filter((verdict) => verdict.action !== "pass"), ...output.verdicts);
+  const refusal = result.refusal === null ? null : deps.guardrails.checkOutput(result.refusal, { allowedUrls: [] });
+  hold.verdicts.push(...(refusal?.verdicts ?? []));
   const toolCalls = result.toolCalls.map((call) => {
     const checked = deps.guardrails.checkToolArguments(call.function.arguments);
     hold.verdicts.push(...checked.verdicts);
@@ -91,7 +94,7 @@ function checkAnswer(
   const answer: Answer = {
     model: candidate.card.id,
     content: result.content === null ? null : output.text,
-    refusal: result.refusal,
+    refusal: refusal?.text ?? null,
     toolCalls,
     finishReason: result.finishReason,
     usage: requireUsage(result),
@@ -105,13 +108,17 @@ function checkAnswer(
   if (declinesToAnswer(output.text)) return { ...insufficientAnswer(grounding), usage: answer.usage };
   const checked = checkCitations({ answerText: output.text, sentences: grounding.sentences });
   if (checked.supportedSentences === 0) {
-    return { ...extractedAnswer(grounding), usage: answer.usage, unsupportedSentences: checked.unsupportedSentences };
+    return {
+      ...extractedAnswer(grounding, prepared, deps),
+      usage: answer.usage,
+      unsupportedSentences: checked.unsupportedSentences,
+    };
   }
   return {
     ...answer,
     content: checked.text,
     grounding: "grounded",
-    citations: checked.citations,
+    citations: safeCitations(checked.citations, grounding, deps.guardrails),
     unsupportedSentences: checked.unsupportedSentences,
   };
 }

@@ -4,7 +4,7 @@ import { upperBoundOf, type TokenUsage } from "../core/money.ts";
 import type { ParapetRequest } from "../core/parapet-extension.ts";
 import { codeOf, noUsage, usageRow, type CallIdentity } from "./account-call.ts";
 import { embedTexts } from "./embed-texts.ts";
-import { estimateTokens } from "./estimate-tokens.ts";
+import { boundTokens } from "./bound-tokens.ts";
 import { openHold } from "./hold.ts";
 import { holdDeps } from "./prepare.ts";
 import type { GatewayDeps, RequestScope } from "./request-scope.ts";
@@ -23,17 +23,13 @@ export interface Embedded {
   costMicros: number;
 }
 
-/** As for prompts: an estimate must not fall below what the provider counts. */
-const safetyFactor = 1.15;
+/** Start and end marks of an input. */
 const tokensPerInput = 4;
 
 /** Embeds what a caller sends: admitted, called, settled. `auto` and the tiers mean the model that retrieval uses. */
 export async function embedInputs(request: EmbedRequest, scope: RequestScope, deps: GatewayDeps): Promise<Embedded> {
   const card = chooseEmbeddingModel(request, deps);
-  const tokens = request.inputs.reduce(
-    (total, text) => total + Math.ceil(estimateTokens(text) * safetyFactor) + tokensPerInput,
-    0,
-  );
+  const tokens = request.inputs.reduce((total, text) => total + boundTokens(text) + tokensPerInput, 0);
   const costMicros = card.price === null ? 0 : upperBoundOf({ input: tokens, output: 0 }, card.price);
   const budget = request.extension?.budget?.max_cost_micros;
   if (budget !== undefined && costMicros > budget) {

@@ -49,7 +49,7 @@ export async function embedTexts(
     span.end();
     return { ...result, usage };
   } catch (cause) {
-    const usage = usageOfFailure(cause, counted);
+    const usage = usageOfFailure(cause, counted, { card, maxOutputTokens: 0 });
     hold.record(
       usageRow(
         identity,

@@ -1,4 +1,5 @@
-import type { ChatMessage, ChatRequest } from "../core/chat.ts";
+import { textOf, type ChatMessage, type ChatRequest } from "../core/chat.ts";
+import { upperBoundOf } from "../core/money.ts";
 import type { Hit } from "../core/retrieval.ts";
 import { extractUrls } from "../guardrails/url-policy.ts";
 import { renderPrompt } from "../prompting/parse-prompt.ts";
@@ -9,6 +10,7 @@ import { attribute } from "../telemetry/attributes.ts";
 import { queryFromMessages } from "../retrieval/query.ts";
 import { embedTexts } from "./embed-texts.ts";
 import { contextForm } from "./context-form.ts";
+import { measurePrompt } from "./estimate-tokens.ts";
 import type { Prepared } from "./prepare.ts";
 import type { GatewayDeps, RequestScope } from "./request-scope.ts";
 import { traceVerdicts } from "./trace-verdicts.ts";
@@ -51,8 +53,10 @@ export async function ground(prepared: Prepared, scope: RequestScope, deps: Gate
   const hits = dropHostile(found.hits, prepared, scope, deps);
   const evidence = { query, hits, statistics: found.statistics };
   const sentences = numberSentences(evidence, contextForm[deps.groundedPrompt]);
+  const grounded = withSources(request, { question: query.question, sentences }, prepared, deps);
+  await reserveMissing(grounded, prepared);
   return {
-    request: withSources(request, { question: query.question, sentences }, deps),
+    request: grounded,
     sentences,
     sufficient: isEvidenceSufficient(evidence),
     degraded: found.degraded,
@@ -69,14 +73,29 @@ function dropHostile(hits: Hit[], { hold }: Prepared, scope: RequestScope, deps:
   return hits.filter((_hit, index) => keep[index] === true);
 }
 
+/** The sources are there now: what their bound exceeds the room that was reserved by is reserved too. */
+async function reserveMissing(grounded: ChatRequest, { hold, plan, promptBound }: Prepared): Promise<void> {
+  const missing = measurePrompt(grounded).bound - promptBound;
+  const { price } = plan.candidates[0].card;
+  if (missing <= 0 || price === null) return;
+  const costMicros = hold.bound.costMicros + upperBoundOf({ input: missing, output: 0 }, price);
+  await hold.rebound({ costMicros, tokens: hold.bound.tokens + missing });
+}
+
 /** The last user message becomes the prompt with its sources; what came before stays as it was. */
 function withSources(
   request: ChatRequest,
   values: { question: string; sentences: NumberedSentence[] },
+  { hold }: Prepared,
   deps: GatewayDeps,
 ): ChatRequest {
   const prompt = deps.prompts.current(deps.groundedPrompt);
-  const variables = { context: contextForm[deps.groundedPrompt].render(values.sentences), question: values.question };
+  // What a document holds of secrets and personal data is no more a provider's business than what a user writes.
+  const context = contextForm[deps.groundedPrompt].render(values.sentences);
+  const screened = deps.guardrails.screenInput([{ role: "system", content: context }]);
+  hold.verdicts.push(...screened.verdicts.filter((verdict) => verdict.action === "redact"));
+  const safeContext = screened.messages.map(textOf).join("");
+  const variables = { context: safeContext, question: values.question };
   const last = request.messages.findLastIndex((message) => message.role === "user");
   const messages: ChatMessage[] = [
     { role: "system", content: renderPrompt(prompt.system, variables) },

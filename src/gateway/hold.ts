@@ -74,7 +74,10 @@ export async function openHold(deps: HoldDeps, request: HoldRequest): Promise<Ho
     verdicts: [],
     detail: {},
   };
-  const span = trace.startSpan("admit");
+  trace.root.rename(request.action);
+  const span = trace.startSpan("admit", {
+    attributes: { "parapet.bound.cost_micros": request.bound.costMicros, "parapet.bound.tokens": request.bound.tokens },
+  });
   const admission = await reach(() =>
     meter.admit({
       holdId,

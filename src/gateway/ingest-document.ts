@@ -1,4 +1,5 @@
 import { sha256Hex } from "../core/hash.ts";
+import { upperBoundOf } from "../core/money.ts";
 import { changeRecord } from "../core/records.ts";
 import type { CollectionStore as CollectionRows, DocumentRow } from "../db/collection-store.ts";
 import type { CollectionStore } from "../retrieval/collection-store.ts";
@@ -6,7 +7,7 @@ import { ingestDocument as ingestInto } from "../retrieval/ingest.ts";
 import type { VectorIndex } from "../retrieval/vector-index.ts";
 import { codeOf, noUsage, usageRow, type CallIdentity } from "./account-call.ts";
 import { embedTexts } from "./embed-texts.ts";
-import { estimateTokens } from "./estimate-tokens.ts";
+import { boundTokens } from "./bound-tokens.ts";
 import { openHold } from "./hold.ts";
 import { holdDeps } from "./prepare.ts";
 import type { GatewayDeps, RequestScope } from "./request-scope.ts";
@@ -37,16 +38,18 @@ export interface Ingested {
   costMicros: number;
 }
 
-/** A chunk carries its title, its headings and its table's header along, and is embedded with them. */
-const overheadFactor = 2;
-
 /** Brings one document into a collection, with what its embeddings cost accounted for. Sending it again changes nothing. */
 export async function ingestDocument(request: IngestRequest, scope: RequestScope, deps: IngestDeps): Promise<Ingested> {
   const { principal, trace } = scope;
   const { projectId } = principal;
   const { collectionId, externalId, title, contentType, text } = request;
   const card = deps.retrievalModel;
-  const tokens = Math.ceil(estimateTokens(title + text) * overheadFactor);
+  const tokens = boundTokens(title + text);
+  const boundOf = (count: number) => ({
+    costMicros: card.price === null ? 0 : upperBoundOf({ input: count, output: 0 }, card.price),
+    tokens: count,
+  });
+  let embeddedTokens = 0;
   const identity: CallIdentity = {
     principal,
     traceId: trace.traceId,
@@ -62,7 +65,7 @@ export async function ingestDocument(request: IngestRequest, scope: RequestScope
   const hold = await openHold(holdDeps(scope, deps), {
     action: "documents.put",
     target: collectionId,
-    bound: { costMicros: card.price === null ? 0 : Math.ceil((tokens * card.price.inputPico) / 1_000_000), tokens },
+    bound: boundOf(tokens),
     usage: usageRow(identity, { ...draft, firstTokenMs: null, outputHash: null, outcome: "running" }, deps.clock),
   });
   try {
@@ -74,7 +77,12 @@ export async function ingestDocument(request: IngestRequest, scope: RequestScope
         collection: deps.indexOf(projectId, collectionId),
         vectors: deps.vectors,
         clock: deps.clock,
-        embed: async (texts) => (await embedTexts({ card, inputs: texts, identity, hold }, scope, deps)).vectors,
+        async embed(texts) {
+          // Chunks carry their headings, so together they are longer than the document: each batch is inside the hold first.
+          embeddedTokens += texts.reduce((total, each) => total + boundTokens(each), 0);
+          if (embeddedTokens > hold.bound.tokens) await hold.rebound(boundOf(embeddedTokens));
+          return (await embedTexts({ card, inputs: texts, identity, hold }, scope, deps)).vectors;
+        },
       },
       {
         projectId,

@@ -6,7 +6,7 @@ import { attribute } from "../telemetry/attributes.ts";
 import { codeOf, noUsage, usageRow, type CallIdentity } from "./account-call.ts";
 import { chooseRoute, type RoutePlan } from "./choose-route.ts";
 import { contextForm } from "./context-form.ts";
-import { estimatePromptTokens, estimateTokens } from "./estimate-tokens.ts";
+import { estimateTokens, measurePrompt } from "./estimate-tokens.ts";
 import { openHold, type Hold } from "./hold.ts";
 import type { GatewayDeps, RequestScope } from "./request-scope.ts";
 import { noSuchCollection, type SearchableCollection } from "./searchable-collection.ts";
@@ -20,9 +20,13 @@ export interface Prepared {
   identity: CallIdentity;
   /** `null` when the request names no collection. */
   collection: SearchableCollection | null;
-  promptTokens: number;
+  /** Upper bound of the prompt, with room for the sources. */
+  promptBound: number;
   startMs: number;
 }
+
+/** What `boundTokens` says of prose, for sources that are not there yet; `ground` reserves what is missing. */
+const boundPerToken = 3;
 
 /** Cheap refusals first, then the route, then one hop to the meter; nothing before that hop costs money. */
 export async function prepare(request: ChatRequest, scope: RequestScope, deps: GatewayDeps): Promise<Prepared> {
@@ -33,10 +37,11 @@ export async function prepare(request: ChatRequest, scope: RequestScope, deps: G
   const prompt = isGrounded ? deps.prompts.current(deps.groundedPrompt) : null;
   const identity = { principal: scope.principal, traceId: scope.trace.traceId, extension: request.parapet, prompt };
 
-  const promptTokens =
-    estimatePromptTokens(screened.request) +
-    (prompt === null ? 0 : contextForm[deps.groundedPrompt].maxTokens + estimateTokens(prompt.system + prompt.user));
-  const plan = chooseRoute({ request: screened.request, promptTokens, models: deps.models });
+  const own = measurePrompt(screened.request);
+  const room =
+    prompt === null ? 0 : contextForm[deps.groundedPrompt].maxTokens + estimateTokens(prompt.system + prompt.user);
+  const size = { expected: own.expected + room, bound: own.bound + room * boundPerToken };
+  const plan = chooseRoute({ request: screened.request, prompt: size, ownTokens: own.expected, models: deps.models });
   scope.trace.root.set({
     [attribute.routeReason]: plan.reason,
     [attribute.routeCandidates]: plan.candidates.map(({ card }) => card.id),
@@ -46,7 +51,7 @@ export async function prepare(request: ChatRequest, scope: RequestScope, deps: G
   const draftFacts = {
     operation: "chat",
     card: first.card,
-    usage: { ...noUsage, inputTokens: promptTokens },
+    usage: { ...noUsage, inputTokens: size.expected },
     startMs,
   } as const;
   const hold = await openHold(holdDeps(scope, deps), {
@@ -54,13 +59,13 @@ export async function prepare(request: ChatRequest, scope: RequestScope, deps: G
     target: first.card.id,
     bound: {
       costMicros: first.boundMicros + (isGrounded ? embeddingBoundMicros(deps) : 0),
-      tokens: promptTokens + first.maxOutputTokens,
+      tokens: size.bound + first.maxOutputTokens,
     },
     usage: usageRow(identity, { ...draftFacts, firstTokenMs: null, outputHash: null, outcome: "running" }, deps.clock),
   });
   hold.verdicts.push(...screened.verdicts);
   const collection = await findCollection(request, hold, scope, deps);
-  return { request: screened.request, plan, hold, identity, collection, promptTokens, startMs };
+  return { request: screened.request, plan, hold, identity, collection, promptBound: size.bound, startMs };
 }
 
 export function holdDeps(scope: RequestScope, deps: GatewayDeps) {

@@ -11,7 +11,7 @@ import type { Candidate } from "./choose-route.ts";
 import { allowedUrls } from "./complete.ts";
 import { describeAnswer, settleAnswered, type Answer, type Completion } from "./completion.ts";
 import { ground, type Grounding } from "./ground.ts";
-import { extractedAnswer, insufficientAnswer, isOutage } from "./last-resort.ts";
+import { extractedAnswer, insufficientAnswer, isOutage, safeCitations } from "./last-resort.ts";
 import { prepare, type Prepared } from "./prepare.ts";
 import type { GatewayDeps, RequestScope } from "./request-scope.ts";
 import { traceVerdicts } from "./trace-verdicts.ts";
@@ -74,13 +74,13 @@ async function openSource(
   deps: GatewayDeps,
 ): Promise<Source> {
   if (grounding !== null && !grounding.sufficient) return { answer: insufficientAnswer(grounding) };
-  const { plan, hold, identity, promptTokens } = prepared;
+  const { plan, hold, identity, promptBound } = prepared;
   const request = grounding?.request ?? prepared.request;
   try {
     const { value, candidate } = await callWithFallback({
       plan,
       hold,
-      promptTokens,
+      promptBound,
       attempts,
       signal: scope.signal,
       wait,
@@ -89,7 +89,7 @@ async function openSource(
     });
     return { stream: value, candidate };
   } catch (cause) {
-    if (grounding !== null && isOutage(cause)) return { answer: extractedAnswer(grounding) };
+    if (grounding !== null && isOutage(cause)) return { answer: extractedAnswer(grounding, prepared, deps) };
     throw cause;
   }
 }
@@ -188,9 +188,14 @@ async function* relay(
   };
   if (grounding === null || checked === null || toolCalls.length > 0) return answer;
   const { citations, supportedSentences, unsupportedSentences } = checked.result;
-  if (supportedSentences > 0) return { ...answer, grounding: "grounded", citations, unsupportedSentences };
+  if (supportedSentences > 0) {
+    const checkedCitations = safeCitations(citations, grounding, deps.guardrails);
+    return { ...answer, grounding: "grounded", citations: checkedCitations, unsupportedSentences };
+  }
   // Nothing was shown yet, since nothing held: the sources speak for themselves.
-  const fallback = declinesToAnswer(generated) ? insufficientAnswer(grounding) : extractedAnswer(grounding);
+  const fallback = declinesToAnswer(generated)
+    ? insufficientAnswer(grounding)
+    : extractedAnswer(grounding, prepared, deps);
   if (fallback.content !== null) yield { type: "text-delta", text: fallback.content };
   return { ...fallback, usage, unsupportedSentences };
 }

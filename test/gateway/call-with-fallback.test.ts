@@ -46,7 +46,7 @@ async function play(models: string[], script: ("ok" | AppError)[], { budget = In
     plan,
     // The three members that a fallback uses.
     hold: hold as unknown as Hold,
-    promptTokens: 1,
+    promptBound: 1,
     attempts,
     signal: new AbortController().signal,
     wait: async (delayMs) => void waits.push(delayMs),

@@ -34,7 +34,12 @@ function route(body: object, cards: ModelCard[] = all, promptTokens = 100) {
     find: (id: string) => cards.find((candidate) => candidate.id === id) ?? null,
     listForTier: (tier: Tier) => cards.filter((candidate) => candidate.tier === tier),
   };
-  return chooseRoute({ request, promptTokens, models });
+  return chooseRoute({
+    request,
+    prompt: { expected: promptTokens, bound: promptTokens },
+    ownTokens: promptTokens,
+    models,
+  });
 }
 
 const order = (body: object, cards?: ModelCard[], promptTokens?: number) =>
@@ -106,7 +111,7 @@ describe("a named model", () => {
       "it cannot see images",
       {
         model: "cloud/large",
-        messages: [{ role: "user", content: [{ type: "image_url", image_url: { url: "data:" } }] }],
+        messages: [{ role: "user", content: [{ type: "image_url", image_url: { url: "https://example.com/a.png" } }] }],
       },
       "unsupported_parameter",
     ],

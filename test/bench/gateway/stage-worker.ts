@@ -7,7 +7,7 @@ import type { AuditRecord, TraceRecord, UsageRecord } from "../../../src/core/re
 import type { Principal } from "../../../src/core/principal.ts";
 import { allowedUrls } from "../../../src/gateway/complete.ts";
 import { chooseRoute } from "../../../src/gateway/choose-route.ts";
-import { estimatePromptTokens } from "../../../src/gateway/estimate-tokens.ts";
+import { measurePrompt } from "../../../src/gateway/estimate-tokens.ts";
 import { noUsage, usageRow } from "../../../src/gateway/account-call.ts";
 import parapet from "../../../src/index.ts";
 import { loadServices, type Services } from "../../../src/services.ts";
@@ -45,7 +45,7 @@ const stages = {
   },
   screen_input: ({ request, services }) => services.gateway.guardrails.screenInput(request.messages, request.tools),
   route: ({ request, services }) =>
-    chooseRoute({ request, promptTokens: estimatePromptTokens(request), models: services.registry }),
+    chooseRoute({ request, prompt: measurePrompt(request), ownTokens: 100, models: services.registry }),
   async admit(context) {
     const holdId = newId("hold");
     held.push(holdId);
