@@ -10,7 +10,8 @@ CREATE TABLE `keys` (
 	`created_at_ms` integer NOT NULL,
 	`expires_at_ms` integer,
 	`revoked_at_ms` integer,
-	`rotated_from` text
+	`rotated_from` text,
+	`root_id` text NOT NULL
 );
 --> statement-breakpoint
 CREATE INDEX `keys_by_project` ON `keys` (`project_id`,`created_at_ms`);

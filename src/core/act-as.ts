@@ -10,11 +10,15 @@ export async function actAs(principal: Principal, subject: string | undefined, k
       param: "parapet.subject",
     });
   }
-  // A subject that looks like a key's own would share that key's limits and content.
-  if (subject.startsWith("key_") || subject === "admin") {
-    throw new AppError("invalid_request", "parapet.subject: names that start with `key_`, and `admin`, are reserved.", {
-      param: "parapet.subject",
-    });
+  // A subject that looks like a key's own, or the system's, would share its limits and content.
+  if (/^(?:key_|system:)/.test(subject) || subject === "admin") {
+    throw new AppError(
+      "invalid_request",
+      "parapet.subject: names that start with `key_` or `system:`, and `admin`, are reserved.",
+      {
+        param: "parapet.subject",
+      },
+    );
   }
   return { ...principal, subject, subjectId: await keys.subjectId(principal.projectId, subject) };
 }

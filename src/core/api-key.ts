@@ -4,11 +4,13 @@ import type { SecretKeys } from "./secret-keys.ts";
 
 /**
  * An API key says who it belongs to and proves it, so that it verifies without I/O and junk is refused at once:
- * `parapet_` and base64url of [version 1][16 characters of key id][scope bits, 4 bytes][expiry in seconds, 4 bytes, 0 for
+ * `parapet_` and base64url of [version 1][16 characters of key id][16 of its first ancestor's][scope bits, 4 bytes][expiry in seconds, 4 bytes, 0 for
  * never][project id without its prefix][20-byte HMAC over all of it]. Whether it was revoked since, the meter knows.
  */
 export interface ApiKeyClaims {
   keyId: string;
+  /** The key that this one was rotated from, or itself: a rotation changes the secret, not whose limits and content they are. */
+  rootKeyId: string;
   projectId: string;
   scopes: Scope[];
   expiresAtMs: number | null;
@@ -17,7 +19,8 @@ export interface ApiKeyClaims {
 export const apiKeyPrefix = "parapet_";
 const version = 1;
 const idLength = 16;
-const headerLength = 1 + idLength + 4 + 4;
+const headerLength = 1 + idLength + idLength + 4 + 4;
+const scopesAt = 1 + idLength + idLength;
 const tagLength = 20;
 const maxKeyLength = 256;
 
@@ -27,8 +30,9 @@ export async function issueApiKey(claims: ApiKeyClaims, keys: SecretKeys): Promi
   const view = new DataView(body.buffer);
   view.setUint8(0, version);
   body.set(new TextEncoder().encode(claims.keyId.slice("key_".length)), 1);
-  view.setUint32(1 + idLength, scopeBits(claims.scopes));
-  view.setUint32(1 + idLength + 4, claims.expiresAtMs === null ? 0 : Math.ceil(claims.expiresAtMs / 1000));
+  body.set(new TextEncoder().encode(claims.rootKeyId.slice("key_".length)), 1 + idLength);
+  view.setUint32(scopesAt, scopeBits(claims.scopes));
+  view.setUint32(scopesAt + 4, claims.expiresAtMs === null ? 0 : Math.ceil(claims.expiresAtMs / 1000));
   body.set(project, headerLength);
   const tag = await keys.signKey(body);
   const whole = new Uint8Array(body.length + tagLength);
@@ -42,15 +46,18 @@ export async function readApiKey(text: string, keys: SecretKeys): Promise<ApiKey
   if (!text.startsWith(apiKeyPrefix) || text.length > maxKeyLength) return null;
   const whole = fromBase64Url(text.slice(apiKeyPrefix.length));
   if (whole === null || whole.length <= headerLength + tagLength || whole[0] !== version) return null;
+  // Base64url has spare bits at its end: one key has one spelling.
+  if (apiKeyPrefix + toBase64Url(whole) !== text) return null;
   const body = whole.slice(0, -tagLength);
   if (!(await keys.verifyKey(body, whole.slice(-tagLength)))) return null;
   const view = new DataView(body.buffer);
   const decoder = new TextDecoder();
-  const expirySeconds = view.getUint32(1 + idLength + 4);
+  const expirySeconds = view.getUint32(scopesAt + 4);
   return {
     keyId: `key_${decoder.decode(body.slice(1, 1 + idLength))}`,
+    rootKeyId: `key_${decoder.decode(body.slice(1 + idLength, scopesAt))}`,
     projectId: `prj_${decoder.decode(body.slice(headerLength))}`,
-    scopes: scopesOfBits(view.getUint32(1 + idLength)),
+    scopes: scopesOfBits(view.getUint32(scopesAt)),
     expiresAtMs: expirySeconds === 0 ? null : expirySeconds * 1000,
   };
 }

@@ -13,26 +13,30 @@ export type ToolCall = z.infer<typeof toolCall>;
 const textPart = z.object({ type: z.literal("text"), text: z.string() });
 const imagePart = z.object({
   type: z.literal("image_url"),
-  image_url: z.object({ url: z.string().min(1), detail: z.enum(["auto", "low", "high"]).optional() }),
+  image_url: z.object({
+    url: z.string().regex(/^(?:https:|data:image\/)/, "must be an https: or data:image/ URL"),
+    detail: z.enum(["auto", "low", "high"]).optional(),
+  }),
 });
 
+const participantName = z.string().regex(/^[\w-]{1,64}$/, "must be 1 to 64 letters, digits, _ or -");
 const textContent = z.union([z.string(), z.array(textPart).min(1)]);
 
 const systemMessage = z.object({
   role: z.enum(["system", "developer"]),
   content: textContent,
-  name: z.string().optional(),
+  name: participantName.optional(),
 });
 const userMessage = z.object({
   role: z.literal("user"),
   content: z.union([z.string(), z.array(z.discriminatedUnion("type", [textPart, imagePart])).min(1)]),
-  name: z.string().optional(),
+  name: participantName.optional(),
 });
 const assistantMessage = z.object({
   role: z.literal("assistant"),
   content: textContent.nullish(),
   refusal: z.string().nullish(),
-  name: z.string().optional(),
+  name: participantName.optional(),
   tool_calls: z.array(toolCall).min(1).optional(),
 });
 const toolMessage = z.object({ role: z.literal("tool"), content: textContent, tool_call_id: z.string().min(1) });

@@ -5,7 +5,7 @@ import { withDatabase, type Database } from "./client.ts";
 import { audit, auditOutbox } from "./schema.ts";
 
 export interface AuditStore {
-  /** Writes chained rows once each, however often they are sent. */
+  /** Writes chained rows once each, however often they are sent. Fails when another row has taken the place of one. */
   insertChained(projectId: string, entries: ChainedRecord[]): Promise<void>;
   /** In the order of the chain, after `afterSeq`. */
   readChain(projectId: string, page: { afterSeq: number; limit: number }): Promise<ChainedRecord[]>;
@@ -36,7 +36,14 @@ export function createAuditStore(db: Database): AuditStore {
     previousHash: row.previousHash,
     hash: row.hash,
     // Written by insertChained from an AuditRecord; the chain's hash tells whether anybody changed it since.
-    record: JSON.parse(row.record) as AuditRecord,
+    // The columns that lists filter by are part of what is hashed, so an edit of either shows.
+    record: {
+      ...(JSON.parse(row.record) as AuditRecord),
+      id: row.id,
+      atMs: row.atMs,
+      action: row.action,
+      traceId: row.traceId,
+    },
   });
 
   return {
@@ -58,7 +65,7 @@ export function createAuditStore(db: Database): AuditStore {
           select ${projectId}, value ->> 'seq', value ->> 'id', value ->> 'atMs', value ->> 'action', value ->> 'traceId',
                  value ->> 'record', value ->> 'previousHash', value ->> 'hash'
           from json_each(${JSON.stringify(rows)}) where true
-          on conflict do nothing`);
+          on conflict(id) do nothing`);
       }),
     readChain: (projectId, { afterSeq, limit }) =>
       withDatabase(async () => {

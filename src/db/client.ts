@@ -19,6 +19,7 @@ export async function withDatabase<T>(query: () => Promise<T>): Promise<T> {
         cause,
       });
     }
+    if (isOurMistake(cause)) throw cause;
     throw new AppError("storage_unavailable", "The database cannot be reached right now. Try again shortly.", {
       cause,
       retryAfterMs: 2000,
@@ -35,6 +36,15 @@ export async function isMigrated(db: Database): Promise<boolean> {
     if (isMissingTable(cause)) return false;
     throw cause;
   }
+}
+
+/** A wrong value bound to a query is a defect to be seen, not an outage to be waited for. */
+function isOurMistake(cause: unknown): boolean {
+  for (let error = cause; error instanceof Error; error = error.cause) {
+    if (error instanceof TypeError || error.message.includes("D1_TYPE_ERROR") || error.message.includes("SQLITE_ERROR"))
+      return true;
+  }
+  return false;
 }
 
 function isMissingTable(cause: unknown): boolean {

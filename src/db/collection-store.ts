@@ -1,8 +1,10 @@
-import { and, asc, desc, eq, gt, lt, sql } from "drizzle-orm";
+import { and, asc, desc, eq, gt, sql } from "drizzle-orm";
+import type { TimeCursor } from "../core/page-cursor.ts";
 import { AppError } from "../core/errors.ts";
 import type { AuditRecord } from "../core/records.ts";
 import { insertPendingAudit } from "./audit-store.ts";
 import { withDatabase, type Database } from "./client.ts";
+import { isBefore } from "./is-before.ts";
 import { collections, documents } from "./schema.ts";
 
 export type CollectionRow = typeof collections.$inferSelect;
@@ -13,8 +15,8 @@ export interface CollectionStore {
   insertCollection(row: CollectionRow, audit: AuditRecord): Promise<void>;
   findCollection(projectId: string, id: string): Promise<CollectionRow | null>;
   findCollectionByName(projectId: string, name: string): Promise<CollectionRow | null>;
-  /** Newest first; `before` is the creation time of the last row of the page before. */
-  listCollections(projectId: string, page: { limit: number; before: number | null }): Promise<CollectionRow[]>;
+  /** Newest first; `before` is where the page before ended. */
+  listCollections(projectId: string, page: { limit: number; before: TimeCursor | null }): Promise<CollectionRow[]>;
   deleteCollection(projectId: string, id: string, audit: AuditRecord): Promise<void>;
 
   findDocument(projectId: string, collectionId: string, id: string): Promise<DocumentRow | null>;
@@ -65,10 +67,10 @@ export function createCollectionStore(db: Database): CollectionStore {
           .where(
             and(
               eq(collections.projectId, projectId),
-              before === null ? undefined : lt(collections.createdAtMs, before),
+              isBefore({ at: collections.createdAtMs, id: collections.id }, before),
             ),
           )
-          .orderBy(desc(collections.createdAtMs))
+          .orderBy(desc(collections.createdAtMs), desc(collections.id))
           .limit(limit),
       ),
     deleteCollection: (projectId, id, audit) =>

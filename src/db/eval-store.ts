@@ -1,5 +1,7 @@
-import { and, asc, desc, eq, lt } from "drizzle-orm";
+import { and, asc, desc, eq } from "drizzle-orm";
+import type { TimeCursor } from "../core/page-cursor.ts";
 import { withDatabase, type Database } from "./client.ts";
+import { isBefore } from "./is-before.ts";
 import { evalResults, evalRuns } from "./schema.ts";
 
 export type EvalRunRow = typeof evalRuns.$inferSelect;
@@ -11,8 +13,8 @@ export interface EvalStore {
   insertResults(rows: EvalResultRow[]): Promise<void>;
   updateRun(runId: string, end: Partial<EvalRunRow>): Promise<void>;
   findRun(projectId: string, runId: string): Promise<EvalRunRow | null>;
-  /** Newest first; `before` is the start time of the last row of the page before. */
-  listRuns(projectId: string, page: { limit: number; before: number | null }): Promise<EvalRunRow[]>;
+  /** Newest first; `before` is where the page before ended. */
+  listRuns(projectId: string, page: { limit: number; before: TimeCursor | null }): Promise<EvalRunRow[]>;
   listResults(runId: string): Promise<EvalResultRow[]>;
 }
 
@@ -44,8 +46,10 @@ export function createEvalStore(db: Database): EvalStore {
         db
           .select()
           .from(evalRuns)
-          .where(and(eq(evalRuns.projectId, projectId), before === null ? undefined : lt(evalRuns.startedAtMs, before)))
-          .orderBy(desc(evalRuns.startedAtMs))
+          .where(
+            and(eq(evalRuns.projectId, projectId), isBefore({ at: evalRuns.startedAtMs, id: evalRuns.id }, before)),
+          )
+          .orderBy(desc(evalRuns.startedAtMs), desc(evalRuns.id))
           .limit(limit),
       ),
     listResults: (runId) =>

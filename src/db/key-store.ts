@@ -1,7 +1,9 @@
-import { and, desc, eq, isNull, lt } from "drizzle-orm";
+import { and, desc, eq, isNull } from "drizzle-orm";
+import type { TimeCursor } from "../core/page-cursor.ts";
 import type { AuditRecord } from "../core/records.ts";
 import { insertPendingAudit } from "./audit-store.ts";
 import { withDatabase, type Database } from "./client.ts";
+import { isBefore } from "./is-before.ts";
 import { keys } from "./schema.ts";
 
 export type KeyRow = typeof keys.$inferSelect;
@@ -9,8 +11,8 @@ export type KeyRow = typeof keys.$inferSelect;
 export interface KeyStore {
   insertKey(row: KeyRow, audit: AuditRecord): Promise<void>;
   findKey(projectId: string, id: string): Promise<KeyRow | null>;
-  /** Newest first; `before` is the creation time of the last row of the page before. */
-  listKeys(projectId: string, page: { limit: number; before: number | null }): Promise<KeyRow[]>;
+  /** Newest first; `before` is where the page before ended. */
+  listKeys(projectId: string, page: { limit: number; before: TimeCursor | null }): Promise<KeyRow[]>;
   /** False when there is no such live key. */
   revokeKey(projectId: string, id: string, atMs: number, audit: AuditRecord): Promise<boolean>;
   /** Inserts the successor and lets the old key expire at `oldExpiresAtMs`, in one batch. */
@@ -36,8 +38,8 @@ export function createKeyStore(db: Database): KeyStore {
         db
           .select()
           .from(keys)
-          .where(and(eq(keys.projectId, projectId), before === null ? undefined : lt(keys.createdAtMs, before)))
-          .orderBy(desc(keys.createdAtMs))
+          .where(and(eq(keys.projectId, projectId), isBefore({ at: keys.createdAtMs, id: keys.id }, before)))
+          .orderBy(desc(keys.createdAtMs), desc(keys.id))
           .limit(limit),
       ),
     revokeKey: (projectId, id, atMs, audit) =>

@@ -16,6 +16,8 @@ export const keys = sqliteTable(
     expiresAtMs: integer("expires_at_ms"),
     revokedAtMs: integer("revoked_at_ms"),
     rotatedFrom: text("rotated_from"),
+    /** The first of its line of rotations: whose limits, spend and content these are. */
+    rootId: text("root_id").notNull(),
   },
   (table) => [index("keys_by_project").on(table.projectId, table.createdAtMs)],
 );

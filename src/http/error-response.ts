@@ -52,10 +52,16 @@ export function invalidRequest(error: { issues: readonly z.core.$ZodIssue[] }): 
   const issue = deepest(error.issues);
   const path = issue?.path ?? [];
   const param = issue?.code === "unrecognized_keys" ? [...path, issue.keys[0]].join(".") : path.join(".");
-  const message = issue?.code === "unrecognized_keys" ? "this field is not supported" : (issue?.message ?? "invalid");
+  const message = issue?.code === "unrecognized_keys" ? "this field is not supported" : messageOf(issue);
   return new AppError("invalid_request", `${param === "" ? "The request" : param}: ${message}`, {
     param: param === "" ? null : param,
   });
+}
+
+function messageOf(issue: z.core.$ZodIssue | undefined): string {
+  if (issue?.code === "invalid_type" && issue.message.endsWith("received undefined")) return "is required";
+  if (issue?.code === "too_small" && issue.origin === "array") return `must have at least ${issue.minimum}`;
+  return issue?.message ?? "is invalid";
 }
 
 /** A union reports every branch; the one that got furthest says most. */

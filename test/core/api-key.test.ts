@@ -12,6 +12,7 @@ beforeAll(async () => {
 
 const claims: ApiKeyClaims = {
   keyId: newId("key"),
+  rootKeyId: newId("key"),
   projectId: "prj_default",
   scopes: ["chat", "act_as", "evals:run"],
   expiresAtMs: 1_800_000_000_000,

@@ -9,6 +9,7 @@ import { KeyStandings } from "../../src/objects/key-standing.ts";
 const start = Date.UTC(2026, 10, 21);
 const row: KeyRow = {
   id: "key_a",
+  rootId: "key_a",
   projectId: "prj_default",
   name: "test",
   scopes: ["chat"],

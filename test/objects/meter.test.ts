@@ -13,8 +13,10 @@ const keys = createKeyStore(openDatabase(env.DB));
 const usage = createUsageStore(openDatabase(env.DB));
 
 async function makeKey(limits: Partial<KeyRow> = {}): Promise<string> {
+  const id = newId("key");
   const row: KeyRow = {
-    id: newId("key"),
+    id,
+    rootId: id,
     projectId: "prj_default",
     name: "test",
     scopes: ["chat"],

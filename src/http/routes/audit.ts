@@ -87,26 +87,40 @@ export function registerAuditRoutes(app: App): void {
 
 async function verifyProject(services: Services, principal: Principal): Promise<z.infer<typeof verification>> {
   const { projectId } = principal;
+  const collector = services.collectorOf(projectId);
   await services.freshen(principal);
-  // Asked before the rows are read: what is chained meanwhile only makes the log longer.
-  const { head: expected, unwritten, unchained } = await services.collectorOf(projectId).status();
-  const backlog = unwritten + unchained;
+  const before = await collector.status();
   let head = genesis;
-  for (;;) {
+  let hashAtEnd: string | null = null;
+  let broken: z.infer<typeof verification>["broken"] = null;
+  while (broken === null) {
     const page = await services.audit.readChain(projectId, { afterSeq: head.seq, limit: verifyPageSize });
     if (page.length === 0) break;
-    const checked = verifyChain(head, page);
-    head = checked.head;
-    if (checked.broken !== null) return { valid: false, entries: head.seq, head, broken: checked.broken, backlog };
+    hashAtEnd = page.find((entry) => entry.seq === before.head.seq)?.hash ?? hashAtEnd;
+    ({ head, broken } = verifyChain(head, page));
   }
-  const broken = compareEnds({ head, expected, unwritten });
-  return { valid: broken === null, entries: head.seq, head, broken, backlog };
+  // Asked again: what was chained while the rows were read has only made the log longer.
+  const after = await collector.status();
+  broken ??= compareEnds({ head, hashAtEnd, before, after });
+  return { valid: broken === null, entries: head.seq, head, broken, backlog: after.unwritten + after.unchained };
 }
 
-/** A chain can be shortened, or its end made anew, without a broken link: the collector knows how it really ends. */
-function compareEnds({ head, expected, unwritten }: { head: ChainHead; expected: ChainHead; unwritten: number }) {
-  if (head.seq + unwritten < expected.seq) return { seq: head.seq + 1, reason: "truncated" as const };
-  if (head.seq === expected.seq && head.hash !== expected.hash) return { seq: head.seq, reason: "edited" as const };
+interface Ends {
+  /** Of the rows in the database. */
+  head: ChainHead;
+  /** Of the database's row where the collector's chain ended before the rows were read; `null` when there is none. */
+  hashAtEnd: string | null;
+  before: { head: ChainHead; unwritten: number };
+  after: { head: ChainHead };
+}
+
+/** Without a broken link a chain can still be cut short, made anew, or lengthened: the collector knows how it really ends. */
+function compareEnds({ head, hashAtEnd, before, after }: Ends): z.infer<typeof verification>["broken"] {
+  if (head.seq + before.unwritten < before.head.seq) return { seq: head.seq + 1, reason: "truncated" };
+  if (hashAtEnd !== null && hashAtEnd !== before.head.hash) return { seq: before.head.seq, reason: "edited" };
+  if (head.seq > after.head.seq) return { seq: after.head.seq + 1, reason: "edited" };
+  if (head.seq === after.head.seq && head.seq > 0 && head.hash !== after.head.hash)
+    return { seq: head.seq, reason: "edited" };
   return null;
 }
 

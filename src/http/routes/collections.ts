@@ -1,5 +1,5 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { AppError } from "../../core/errors.ts";
+import { writeCursor } from "../../core/page-cursor.ts";
 import { newId } from "../../core/ids.ts";
 import type { Hit } from "../../core/retrieval.ts";
 import type { CollectionRow } from "../../db/collection-store.ts";
@@ -11,7 +11,7 @@ import { changeIn, govern } from "../govern.ts";
 import { requireScope } from "../middleware/require-scope.ts";
 import { requestScope } from "../request-scope.ts";
 import { errorResponses, jsonBody, jsonResponse, security } from "./openapi.ts";
-import { pageOf, pageQuery, toPage } from "./page.ts";
+import { pageOf, pageQuery, timeCursor, toPage } from "./page.ts";
 
 export const collectionId = z.object({ id: z.string().regex(/^col_[a-z0-9]{16}$/, "is not a collection id") });
 
@@ -95,16 +95,19 @@ export function registerCollectionRoutes(app: App): void {
     async (c) => {
       const { limit, after } = c.req.valid("query");
       return govern(c, { action: "GET /v1/collections" }, async () => {
-        const before = after === undefined ? null : Number(after);
-        if (before !== null && !Number.isSafeInteger(before))
-          throw new AppError("invalid_request", "after: is not a cursor of this list", { param: "after" });
+        const before = timeCursor(after);
         const rows = await c.var.services.collections.listCollections(c.var.principal.projectId, {
           limit: limit + 1,
           before,
         });
         return {
           result: c.json(
-            toPage({ rows, limit, cursorOf: (row) => String(row.createdAtMs), render: renderCollection }),
+            toPage({
+              rows,
+              limit,
+              cursorOf: (row) => writeCursor({ atMs: row.createdAtMs, id: row.id }),
+              render: renderCollection,
+            }),
             200,
           ),
         };
@@ -171,7 +174,10 @@ export function registerCollectionRoutes(app: App): void {
         params: collectionId,
         body: jsonBody(
           z
-            .strictObject({ query: z.string().min(1).max(4_000), limit: z.int().min(1).max(50).default(8) })
+            .strictObject({
+              query: z.string().regex(/\S/, "must contain a word").max(4_000),
+              limit: z.int().min(1).max(50).default(8),
+            })
             .meta({ id: "SearchRequest" }),
         ),
       },

@@ -1,11 +1,12 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { AppError } from "../../core/errors.ts";
+import { writeCursor } from "../../core/page-cursor.ts";
 import type { EvalResultRow, EvalRunRow } from "../../db/eval-store.ts";
 import type { App } from "../context.ts";
 import { govern } from "../govern.ts";
 import { requireScope } from "../middleware/require-scope.ts";
 import { errorResponses, jsonBody, jsonResponse, security } from "./openapi.ts";
-import { pageOf, pageQuery, toPage } from "./page.ts";
+import { pageOf, pageQuery, timeCursor, toPage } from "./page.ts";
 
 const run = z
   .object({
@@ -82,12 +83,18 @@ export function registerEvalRoutes(app: App): void {
     async (c) => {
       const { limit, after } = c.req.valid("query");
       return govern(c, { action: "GET /v1/evals/runs" }, async () => {
-        const before = after === undefined ? null : Number(after);
-        if (before !== null && !Number.isSafeInteger(before))
-          throw new AppError("invalid_request", "after: is not a cursor of this list", { param: "after" });
+        const before = timeCursor(after);
         const rows = await c.var.services.evals.listRuns(c.var.principal.projectId, { limit: limit + 1, before });
         return {
-          result: c.json(toPage({ rows, limit, cursorOf: (row) => String(row.startedAtMs), render: renderRun }), 200),
+          result: c.json(
+            toPage({
+              rows,
+              limit,
+              cursorOf: (row) => writeCursor({ atMs: row.startedAtMs, id: row.id }),
+              render: renderRun,
+            }),
+            200,
+          ),
         };
       });
     },

@@ -1,6 +1,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { issueApiKey } from "../../core/api-key.ts";
 import { AppError } from "../../core/errors.ts";
+import { writeCursor } from "../../core/page-cursor.ts";
 import { newId } from "../../core/ids.ts";
 import { scopes, type Principal, type Scope } from "../../core/principal.ts";
 import type { KeyRow } from "../../db/key-store.ts";
@@ -8,7 +9,7 @@ import type { App, AppContext } from "../context.ts";
 import { changeIn, govern } from "../govern.ts";
 import { requireScope } from "../middleware/require-scope.ts";
 import { errorResponses, jsonBody, jsonResponse, security } from "./openapi.ts";
-import { pageOf, pageQuery, toPage } from "./page.ts";
+import { pageOf, pageQuery, timeCursor, toPage } from "./page.ts";
 
 const positive = z.int().min(0).nullable();
 const limits = z
@@ -20,15 +21,16 @@ const limits = z
   })
   .meta({ id: "KeyLimits", description: "Per subject; null is the deployment's default. Money in micro-USD." });
 
+const projectId = z.string().regex(/^prj_[a-z0-9_]{1,40}$/, "is not a project id");
+const projectQuery = z.object({
+  project_id: projectId.optional().describe("For the bootstrap admin: another project"),
+});
+
 const createKeyRequest = z
   .strictObject({
     name: z.string().min(1).max(100),
     scopes: z.array(z.enum(scopes)).min(1).default(["chat", "embeddings"]),
-    project_id: z
-      .string()
-      .regex(/^prj_[a-z0-9_]{1,40}$/)
-      .optional()
-      .describe("Only the bootstrap admin may name another project."),
+    project_id: projectId.optional().describe("Only the bootstrap admin may name another project."),
     expires_at_ms: z.int().min(1).nullable().default(null),
     limits: limits.prefault({}),
   })
@@ -70,10 +72,7 @@ export function registerKeyRoutes(app: App): void {
     async (c) => {
       const body = c.req.valid("json");
       const principal = c.var.principal;
-      const projectId = body.project_id ?? principal.projectId;
-      if (projectId !== principal.projectId && principal.kind !== "admin") {
-        throw new AppError("forbidden", "A key creates keys of its own project only.", { param: "project_id" });
-      }
+      const projectId = projectOf(principal, body.project_id);
       refuseWiderScopes(body.scopes, principal);
       const nowMs = c.var.services.clock();
       if (body.expires_at_ms !== null && body.expires_at_ms <= nowMs) {
@@ -81,17 +80,33 @@ export function registerKeyRoutes(app: App): void {
           param: "expires_at_ms",
         });
       }
+      const own =
+        principal.keyId === null ? null : await c.var.services.keys.findKey(principal.projectId, principal.keyId);
+      const id = newId("key");
       const row: KeyRow = {
-        id: newId("key"),
+        id,
+        rootId: id,
         projectId,
         name: body.name,
         scopes: body.scopes,
-        requestsPerMinute: body.limits.requests_per_minute,
-        tokensPerMinute: body.limits.tokens_per_minute,
-        dailyBudgetMicros: body.limits.daily_budget_micros,
-        monthlyBudgetMicros: body.limits.monthly_budget_micros,
+        requestsPerMinute: within(
+          body.limits.requests_per_minute,
+          own?.requestsPerMinute,
+          "limits.requests_per_minute",
+        ),
+        tokensPerMinute: within(body.limits.tokens_per_minute, own?.tokensPerMinute, "limits.tokens_per_minute"),
+        dailyBudgetMicros: within(
+          body.limits.daily_budget_micros,
+          own?.dailyBudgetMicros,
+          "limits.daily_budget_micros",
+        ),
+        monthlyBudgetMicros: within(
+          body.limits.monthly_budget_micros,
+          own?.monthlyBudgetMicros,
+          "limits.monthly_budget_micros",
+        ),
         createdAtMs: nowMs,
-        expiresAtMs: body.expires_at_ms,
+        expiresAtMs: within(body.expires_at_ms, own?.expiresAtMs, "expires_at_ms"),
         revokedAtMs: null,
         rotatedFrom: null,
       };
@@ -116,18 +131,27 @@ export function registerKeyRoutes(app: App): void {
       summary: "List API keys, newest first",
       security,
       middleware: manage,
-      request: { query: pageQuery },
+      request: { query: pageQuery.extend(projectQuery.shape) },
       responses: { 200: jsonResponse(pageOf(keySummary)), ...errorResponses },
     }),
     async (c) => {
-      const { limit, after } = c.req.valid("query");
+      const { limit, after, project_id: asked } = c.req.valid("query");
       return govern(c, { action: "GET /v1/keys" }, async () => {
-        const before = after === undefined ? null : Number(after);
-        if (before !== null && !Number.isSafeInteger(before))
-          throw new AppError("invalid_request", "after: is not a cursor of this list", { param: "after" });
-        const rows = await c.var.services.keys.listKeys(c.var.principal.projectId, { limit: limit + 1, before });
+        const before = timeCursor(after);
+        const rows = await c.var.services.keys.listKeys(projectOf(c.var.principal, asked), {
+          limit: limit + 1,
+          before,
+        });
         return {
-          result: c.json(toPage({ rows, limit, cursorOf: (row) => String(row.createdAtMs), render: renderKey }), 200),
+          result: c.json(
+            toPage({
+              rows,
+              limit,
+              cursorOf: (row) => writeCursor({ atMs: row.createdAtMs, id: row.id }),
+              render: renderKey,
+            }),
+            200,
+          ),
         };
       });
     },
@@ -142,6 +166,7 @@ export function registerKeyRoutes(app: App): void {
       middleware: manage,
       request: {
         params: keyId,
+        query: projectQuery,
         body: jsonBody(
           z
             .strictObject({
@@ -160,7 +185,8 @@ export function registerKeyRoutes(app: App): void {
       const { id } = c.req.valid("param");
       const { overlap_ms: overlapMs } = c.req.valid("json");
       return govern(c, { action: "POST /v1/keys/{id}/rotate", target: id }, async () => {
-        const { services, principal } = c.var;
+        const { services, principal: asker } = c.var;
+        const principal = { ...asker, projectId: projectOf(asker, c.req.valid("query").project_id) };
         const nowMs = services.clock();
         const old = await services.keys.findKey(principal.projectId, id);
         if (old === null || old.revokedAtMs !== null || (old.expiresAtMs !== null && old.expiresAtMs <= nowMs))
@@ -169,6 +195,7 @@ export function registerKeyRoutes(app: App): void {
         const successor: KeyRow = { ...old, id: newId("key"), createdAtMs: nowMs, rotatedFrom: old.id };
         const expiresAtMs = Math.min(old.expiresAtMs ?? Infinity, nowMs + overlapMs);
         const record = changeIn(c, {
+          principal,
           action: "key.rotate",
           target: id,
           detail: { successor: successor.id, expires_at_ms: expiresAtMs },
@@ -187,7 +214,7 @@ export function registerKeyRoutes(app: App): void {
       summary: "Revoke an API key, everywhere within 10 s",
       security,
       middleware: manage,
-      request: { params: keyId },
+      request: { params: keyId, query: projectQuery },
       responses: {
         200: jsonResponse(z.object({ id: z.string(), object: z.literal("key"), deleted: z.literal(true) })),
         ...errorResponses,
@@ -196,8 +223,9 @@ export function registerKeyRoutes(app: App): void {
     async (c) => {
       const { id } = c.req.valid("param");
       return govern(c, { action: "DELETE /v1/keys/{id}", target: id }, async () => {
-        const { services, principal } = c.var;
-        const record = changeIn(c, { action: "key.revoke", target: id, detail: {} });
+        const { services, principal: asker } = c.var;
+        const principal = { ...asker, projectId: projectOf(asker, c.req.valid("query").project_id) };
+        const record = changeIn(c, { principal, action: "key.revoke", target: id, detail: {} });
         const revoked = await services.keys.revokeKey(principal.projectId, id, services.clock(), record);
         if (!revoked) throw noSuchKey();
         await services.collectorOf(principal.projectId).drainPending();
@@ -205,6 +233,21 @@ export function registerKeyRoutes(app: App): void {
       });
     },
   );
+}
+
+/** The bootstrap admin has no project of its own; a key never leaves its own. */
+function projectOf(principal: Principal, asked: string | undefined): string {
+  if (asked === undefined || asked === principal.projectId) return principal.projectId;
+  if (principal.kind === "admin") return asked;
+  throw new AppError("forbidden", "A key manages keys of its own project only.", { param: "project_id" });
+}
+
+/** A new key's limit: what is asked, at most what the key that makes it has itself. */
+function within(asked: number | null, own: number | null | undefined, param: string): number | null {
+  if (own === null || own === undefined) return asked;
+  if (asked !== null && asked > own)
+    throw new AppError("forbidden", `${param}: your own key has ${own}, so it cannot give more.`, { param });
+  return asked ?? own;
 }
 
 /** Nobody gives away more than they have. */
@@ -226,9 +269,9 @@ function scopesOf(row: KeyRow): Scope[] {
 }
 
 async function renderCreated(row: KeyRow, c: AppContext): Promise<z.infer<typeof createdKey>> {
-  const { id: keyIdText, projectId, expiresAtMs } = row;
+  const { id: keyIdText, rootId, projectId, expiresAtMs } = row;
   const key = await issueApiKey(
-    { keyId: keyIdText, projectId, scopes: scopesOf(row), expiresAtMs },
+    { keyId: keyIdText, rootKeyId: rootId, projectId, scopes: scopesOf(row), expiresAtMs },
     c.var.services.secretKeys,
   );
   return { ...renderKey(row), key };

@@ -1,10 +1,20 @@
 import { z } from "zod";
+import { AppError } from "../../core/errors.ts";
+import { readCursor, type TimeCursor } from "../../core/page-cursor.ts";
 
 /** The query of every list: at most 100 rows a page, and the `next` of the page before. */
 export const pageQuery = z.object({
   limit: z.coerce.number().int().min(1).max(100).default(20),
   after: z.string().max(128).optional().describe("`next` of the page before"),
 });
+
+/** The cursor of a list by time; throws on text that is none. */
+export function timeCursor(after: string | undefined): TimeCursor | null {
+  if (after === undefined) return null;
+  const cursor = readCursor(after);
+  if (cursor === null) throw new AppError("invalid_request", "after: is not a cursor of this list", { param: "after" });
+  return cursor;
+}
 
 /** A page in OpenAI's list shape. `next` is null on the last page. */
 export function pageOf<T extends z.ZodType>(item: T) {
