@@ -27,10 +27,20 @@ interface Atom extends Span {
  * tables are cut between rows, lists between items, prose between sentences, and a sentence only when it alone is too long.
  */
 export function chunkDocument(source: string, format: DocumentFormat): Piece[] {
-  const blocks = format === "markdown" ? markdownBlocks(source) : plainBlocks(source);
+  const blocks = format === "markdown" && isParseable(source) ? markdownBlocks(source) : plainBlocks(source);
   return sectionsOf(blocks)
     .flatMap((section) => packSection(source, section))
     .map((piece, ordinal) => ({ ...piece, ordinal }));
+}
+
+/** Deeper nesting, and longer paragraphs, are no documents: Markdown parsers take quadratic time over them. */
+const nestedTooDeep = /^(?:[ \t]{0,3}(?:>|[-*+]|\d{1,9}[.)])[ \t]?){33}/m;
+const maxParagraphCharacters = 50_000;
+
+/** Whether a text may be given to the Markdown parser; else it is cut as plain text. */
+function isParseable(source: string): boolean {
+  if (nestedTooDeep.test(source)) return false;
+  return !source.split(/\n[ \t]*\r?\n/).some((part) => part.length > maxParagraphCharacters && !/^\s*\|/.test(part));
 }
 
 function sectionsOf(blocks: readonly Block[]): Block[][] {

@@ -35,6 +35,10 @@ export interface IngestResult {
 /** 4,000 vectors of 1,536 dimensions are 24 MB, below the 32 MB that one call to a Durable Object may carry. */
 export const maxChunks = 4000;
 
+/** Headings are repeated with every chunk below them: a long one must not be paid for a thousand times. */
+const maxHeadingCharacters = 200;
+const maxPathCharacters = 400;
+
 interface Planned {
   chunk: ChunkWrite;
   embeddedText: string;
@@ -114,8 +118,10 @@ async function planChunks(
 
 /** A chunk is embedded under its title and headings: "at most 14 days" alone says nothing of what. */
 function embeddedTextOf(title: string, { headingPath, tableHeader, text }: Piece): string {
-  const path = [title, ...headingPath].filter((heading, index, all) => heading !== all[index - 1]).join(" > ");
-  return [path, ...(tableHeader === undefined ? [] : [tableHeader.join(" | ")]), text].join("\n");
+  const headings = [title, ...headingPath].filter((heading, index, all) => heading !== all[index - 1]);
+  const path = headings.map((heading) => heading.slice(0, maxHeadingCharacters)).join(" > ");
+  const columns = tableHeader === undefined ? [] : [tableHeader.join(" | ").slice(0, maxHeadingCharacters)];
+  return [path.slice(0, maxPathCharacters), ...columns, text].join("\n");
 }
 
 /** Before the chunks are stored: a crash between leaves vectors that nothing names, and the next attempt writes the same ids. */

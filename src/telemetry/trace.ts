@@ -8,6 +8,8 @@ export type Attributes = SpanRecord["attributes"];
 /** One operation in a trace. Attributes are names, numbers and ids: content never goes in. */
 export interface Span {
   readonly spanId: string;
+  /** For a name that is known only later. */
+  rename(name: string): void;
   set(attributes: Attributes): void;
   /** Ends the span once; a second call does nothing. */
   end(outcome?: { error?: string }): void;
@@ -47,6 +49,9 @@ export function startTrace({ name, clock, linked }: { name: string; clock: Clock
     records.push(entry);
     return {
       spanId: record.spanId,
+      rename(newName) {
+        record.name = newName;
+      },
       set(attributes) {
         Object.assign(record.attributes, attributes);
         entry.native.setAttributes(attributes);
