@@ -64,7 +64,13 @@ describe("a fresh clone under `wrangler dev`", () => {
   it("without migrations says which command to run, and serves as soon as it has run", async () => {
     const baseUrl = await start(deploymentVariables({ providerUrl: inject("providerUrl"), modelsUrl: null }));
     const admin: Caller = { baseUrl, key: adminToken };
-    const claims = { keyId: newId("key"), projectId: defaultProject, scopes: ["chat" as const], expiresAtMs: null };
+    const claims = {
+      rootKeyId: newId("key"),
+      keyId: newId("key"),
+      projectId: defaultProject,
+      scopes: ["chat" as const],
+      expiresAtMs: null,
+    };
     const key: Caller = { baseUrl, key: await issueApiKey(claims, await createSecretKeys(deploymentSecret)) };
     const replies = {
       health: await send({ baseUrl, key: null }, "GET", "/healthz"),

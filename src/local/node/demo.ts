@@ -3,6 +3,7 @@ import { DemoClient } from "./demo-client.ts";
 import { demoSteps, type DemoStep } from "./demo-steps.ts";
 import { describeAccess } from "./describe-access.ts";
 import { createProgressPrinter } from "./progress.ts";
+import { watchForStop } from "./on-stop.ts";
 import { serveUntilStopped, startStack } from "./start-stack.ts";
 
 const help = `npm run demo [-- --once] [-- --port N]
@@ -46,6 +47,7 @@ async function main(): Promise<void> {
     process.stdout.write(help);
     return;
   }
+  const stop = watchForStop();
   const startedMs = Date.now();
   const write = (text: string) => void process.stdout.write(text);
   const stack = await startStack({
@@ -61,7 +63,8 @@ async function main(): Promise<void> {
     if (failed.length > 0) process.exitCode = 1;
     if (values.once === true) return;
     write(describeAccess(stack));
-    await serveUntilStopped(stack);
+    stop.serving();
+    await serveUntilStopped(stack, stop.stopped);
   } finally {
     await stack.stop();
   }

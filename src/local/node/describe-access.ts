@@ -5,6 +5,7 @@ export function describeAccess({ url, key, models }: Pick<Stack, "url" | "key" |
   return `
 Parapet is serving ${url}   (chat model: ${models.chatModel ?? "none, grounded questions get extractive answers"})
 API key: ${key}
+Keys and budgets are made with PARAPET_ADMIN_TOKEN, which is in .dev.vars.
 
 curl ${url}/v1/chat/completions \\
   -H "Authorization: Bearer ${key}" -H "Content-Type: application/json" \\

@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import { createProgressPrinter } from "./progress.ts";
 import { describeAccess } from "./describe-access.ts";
+import { watchForStop } from "./on-stop.ts";
 import { serveUntilStopped, startStack } from "./start-stack.ts";
 
 const help = `npm run dev [-- --port N]
@@ -15,10 +16,12 @@ if (values.help === true) {
   process.stdout.write(help);
 } else {
   try {
+    const stop = watchForStop();
     const port = values.port === undefined ? undefined : Number(values.port);
     const stack = await startStack({ onProgress: createProgressPrinter(process.stdout), port });
     process.stdout.write(describeAccess(stack));
-    await serveUntilStopped(stack);
+    stop.serving();
+    await serveUntilStopped(stack, stop.stopped);
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
     process.exitCode = 1;

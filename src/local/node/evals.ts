@@ -1,13 +1,17 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { z } from "zod";
 import { createProgressPrinter } from "./progress.ts";
-import { startStack } from "./start-stack.ts";
+import { watchForStop } from "./on-stop.ts";
+import { repositoryRoot, startStack } from "./start-stack.ts";
+import { findHolder } from "./state-lock.ts";
 
 const help = `npm run evals [-- --suite handbook] [-- --url URL]
 
 Runs an eval suite in a deployment and prints each failed case; exit code 0 only if the suite's gate holds.
   --suite NAME  the suite (handbook)
-  --url URL     a running deployment, with its key in PARAPET_API_KEY (scope evals:run); by default a local one is started
+  --url URL     a running deployment, with its key in PARAPET_API_KEY (scope evals:run); by default the local one that is running, or a new one
 `;
 
 const run = z.object({
@@ -82,6 +86,14 @@ async function main(): Promise<void> {
     process.exitCode = (await runSuite(values.suite, { url: values.url.replace(/\/$/, ""), key })) ? 0 : 1;
     return;
   }
+  const serving = findHolder(repositoryRoot);
+  if (serving?.url) {
+    process.stdout.write(`Using the server at ${serving.url}\n`);
+    const key = readFileSync(join(repositoryRoot, ".parapet", "key"), "utf8").trim();
+    process.exitCode = (await runSuite(values.suite, { url: serving.url, key })) ? 0 : 1;
+    return;
+  }
+  watchForStop();
   const stack = await startStack({ onProgress: createProgressPrinter(process.stdout) });
   try {
     process.exitCode = (await runSuite(values.suite, stack)) ? 0 : 1;

@@ -6,6 +6,7 @@ import { defaultWeights } from "./ensure-weights.ts";
 import { findPort } from "./find-port.ts";
 import { startModelServer, type ModelServer } from "./model-server.ts";
 import type { OnProgress } from "./progress.ts";
+import { takeState } from "./state-lock.ts";
 import { applyMigrations, startWorker, type RunningWorker } from "./start-worker.ts";
 
 /** A running local deployment: worker and model server. */
@@ -30,6 +31,7 @@ export async function startStack({
   port?: number | undefined;
 }): Promise<Stack> {
   assertNode();
+  const lock = takeState(repositoryRoot);
   const settings = ensureDevSettings(repositoryRoot);
   onProgress({ message: "Applying database migrations" });
   const [models] = await Promise.all([
@@ -45,14 +47,17 @@ export async function startStack({
       root: repositoryRoot,
       port: freePort,
       variables: variablesFor(models),
+      onLine: showFailure,
     });
     const { url } = worker;
     const stop = async () => {
       await worker.stop();
       await models.close();
+      lock.release();
     };
     try {
       const key = await ensureKey({ root: repositoryRoot, url, adminToken: settings.PARAPET_ADMIN_TOKEN });
+      lock.publish(url);
       return { url, key, adminToken: settings.PARAPET_ADMIN_TOKEN, models, worker, stop };
     } catch (cause) {
       await worker.stop();
@@ -60,8 +65,14 @@ export async function startStack({
     }
   } catch (cause) {
     await models.close();
+    lock.release();
     throw cause;
   }
+}
+
+/** The worker's own word on what went wrong; the rest of wrangler's output is noise here. */
+function showFailure(line: string): void {
+  if (line.startsWith('{"level":"error"')) process.stderr.write(`${line}\n`);
 }
 
 /** The default weights are too small for the prompt that every other model gets. */
@@ -71,12 +82,8 @@ function variablesFor({ url, chatModel }: ModelServer): Record<string, string> {
 }
 
 /** Runs until a signal comes or the worker ends by itself, then cleans up. */
-export async function serveUntilStopped(stack: Stack): Promise<void> {
-  const signalled = new Promise<null>((resolve) => {
-    process.once("SIGINT", () => resolve(null));
-    process.once("SIGTERM", () => resolve(null));
-  });
-  const lastOutput = await Promise.race([signalled, stack.worker.exited]);
+export async function serveUntilStopped(stack: Stack, stopped: Promise<void>): Promise<void> {
+  const lastOutput = await Promise.race([stopped.then(() => null), stack.worker.exited]);
   await stack.stop();
   if (lastOutput !== null) throw new Error(`The worker ended by itself:\n${lastOutput}`);
 }

@@ -2,6 +2,14 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { join } from "node:path";
 import { runCommand } from "./run-command.ts";
 
+/** Every worker of this process: it is in a group of its own, so whatever ends us must end it too. */
+const running = new Set<ChildProcess>();
+
+/** Ends what still runs, at once; for the last moment of this process. */
+export function killWorkers(): void {
+  for (const child of running) signal(child, "SIGTERM");
+}
+
 export interface WorkerOptions {
   root: string;
   port: number;
@@ -68,6 +76,8 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     // Its own group: workerd goes with it.
     detached: process.platform !== "win32",
   });
+  running.add(child);
+  child.once("close", () => running.delete(child));
   const lines: string[] = [];
   const take = (chunk: string) => {
     for (const line of chunk.split("\n").filter((text) => text.trim() !== "")) {
