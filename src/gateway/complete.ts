@@ -76,16 +76,17 @@ function checkAnswer(
 ): Answer {
   const { hold, request } = prepared;
   const verdictsFrom = hold.verdicts.length;
-  const raw = result.content ?? "";
-  // A number that is redacted in a JSON answer becomes a string there, so that the answer stays JSON.
+  const context = { allowedUrls: allowedUrls(request, grounding) };
   const isJson = request.response_format !== undefined && request.response_format.type !== "text";
-  const data = isJson ? deps.guardrails.checkToolArguments(raw) : { json: raw, verdicts: [] };
-  const output = deps.guardrails.checkOutput(data.json, { allowedUrls: allowedUrls(request, grounding) });
-  hold.verdicts.push(...data.verdicts.filter((verdict) => verdict.action !== "pass"), ...output.verdicts);
+  // What is redacted in a JSON answer leaves it JSON, and what is escaped in it is seen.
+  const output = isJson
+    ? deps.guardrails.checkJsonAnswer(result.content ?? "", context)
+    : deps.guardrails.checkOutput(result.content ?? "", context);
+  hold.verdicts.push(...output.verdicts);
   const refusal = result.refusal === null ? null : deps.guardrails.checkOutput(result.refusal, { allowedUrls: [] });
   hold.verdicts.push(...(refusal?.verdicts ?? []));
   const toolCalls = result.toolCalls.map((call) => {
-    const checked = deps.guardrails.checkToolArguments(call.function.arguments);
+    const checked = deps.guardrails.checkToolArguments(call.function.arguments, context);
     hold.verdicts.push(...checked.verdicts);
     return { ...call, function: { ...call.function, arguments: checked.json } };
   });

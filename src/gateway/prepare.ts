@@ -87,9 +87,25 @@ async function screen(
   deps: GatewayDeps,
 ): Promise<{ request: ChatRequest; verdicts: Verdict[] }> {
   try {
-    const { messages, verdicts } = deps.guardrails.screenInput(request.messages, request.tools);
+    const { tools, response_format: format, stop } = request;
+    const { messages, verdicts } = deps.guardrails.screenInput(request.messages, tools, {
+      response_format: format,
+      stop,
+    });
+    const fields = {
+      tools: deps.guardrails.redactValue(tools, "tools"),
+      response_format: deps.guardrails.redactValue(format, "response_format"),
+      stop: deps.guardrails.redactValue(stop, "stop"),
+    };
+    const found = Object.values(fields).flatMap((field) =>
+      field.verdicts.filter((verdict) => verdict.action !== "pass"),
+    );
+    verdicts.push(...found);
     traceVerdicts(verdicts, scope.trace);
-    return { request: { ...request, messages }, verdicts };
+    const screened: ChatRequest = { ...request, messages, stop: fields.stop.value };
+    if (fields.tools.value !== undefined) screened.tools = fields.tools.value;
+    if (fields.response_format.value !== undefined) screened.response_format = fields.response_format.value;
+    return { request: screened, verdicts };
   } catch (cause) {
     if (cause instanceof GuardrailError) await recordRefusal(cause, scope, deps);
     throw cause;

@@ -164,7 +164,7 @@ async function* relay(
   const toolCalls: ToolCall[] = [];
   for (const [index, call] of calls) {
     // Arguments are held back until they are whole: a rule cannot see half a JSON value.
-    const safe = deps.guardrails.checkToolArguments(call.arguments);
+    const safe = deps.guardrails.checkToolArguments(call.arguments, { allowedUrls: allowedUrls(request, grounding) });
     verdicts.push(...safe.verdicts);
     const toolCall: ToolCall = { id: call.id, type: "function", function: { name: call.name, arguments: safe.json } };
     toolCalls.push(toolCall);

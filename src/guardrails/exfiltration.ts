@@ -3,13 +3,17 @@
  * may follow a link. An address that is not allowed is taken out of the text in every form (inline, reference, HTML, autolink, bare),
  * and `![` loses its meaning, so that what is left can only be rendered as text.
  */
-import { characterSet, has, needMore, noMatch } from "./span-rule.ts";
+import { alphanumerics, characterSet, has, needMore, noMatch, skip } from "./span-rule.ts";
 import type { SpanRule } from "./span-rule.ts";
 import { authorityEnds, hostOf, isUrlCharacter, longestUrl, skipUrl } from "./url-policy.ts";
 import type { UrlPolicy } from "./url-policy.ts";
 
 const longestAuthority = 300;
-const schemes = ["https://", "http://", "ftp://", "www."] as const;
+/** A browser takes any number of slashes, and none, for two. */
+const longestSlashes = 64;
+const slashes = characterSet("/\\");
+const written = /^(?:(?:https?|ftp|wss?):|www[.\u3002\uff61])/i;
+const writtenInPart = /^(?:h(?:t(?:tps?|t)?)?|f(?:tp?)?|w(?:ss?|ww?)?)$/i;
 
 /** An address written out, wherever it stands. */
 function bareUrlRule(policy: UrlPolicy): SpanRule {
@@ -18,42 +22,45 @@ function bareUrlRule(policy: UrlPolicy): SpanRule {
     group: "links",
     firstCharacters: "hfwHFW",
     standsAlone: true,
-    maxLength: Math.max(longestAuthority + 9, policy.longestHold),
+    maxLength: Math.max(longestAuthority + longestSlashes + 9, policy.longestHold),
     matchAt(text, at, ended) {
-      const authority = findAuthority(text, at, ended);
-      return authority < 0 ? authority : decideUrl(policy, text, { at, authority, ended });
+      const start = text.slice(at, at + 6);
+      const prefix = written.exec(start)?.[0];
+      if (prefix === undefined)
+        return !ended && writtenInPart.test(start) && at + start.length === text.length ? needMore : noMatch;
+      // In `https://www.…` the scheme has decided already.
+      const isName = !prefix.endsWith(":");
+      if (isName && text[at - 1] === "/") return noMatch;
+      const authority = skip(text, at + prefix.length, slashes, isName ? 0 : longestSlashes);
+      if (authority >= text.length && !ended) return needMore;
+      if (authority - at - prefix.length >= longestSlashes) return authority;
+      return decideUrl(policy, text, { at, authority: prefix === "www." ? at : authority, from: authority, ended });
     },
-    replace: (matched) => `[link removed${hostSuffix(matched)}]`,
+    replace: (matched) => `[link removed${hostSuffix(matched.replace(/^www[\u3002\uff61]/i, "www."))}]`,
     startTail: () => isUrlCharacter,
   };
-}
-
-function findAuthority(text: string, at: number, ended: boolean): number {
-  const start = text.slice(at, at + 8).toLowerCase();
-  for (const scheme of schemes) {
-    // In `https://www.…` the scheme has decided already.
-    if (scheme === "www." && text[at - 1] === "/") continue;
-    if (start.startsWith(scheme)) return scheme === "www." ? at : at + scheme.length;
-    if (!ended && at + start.length === text.length && scheme.startsWith(start)) return needMore;
-  }
-  return noMatch;
 }
 
 interface UrlPlace {
   at: number;
   authority: number;
+  /** Where what follows the scheme begins. */
+  from: number;
   ended: boolean;
 }
 
-function decideUrl(policy: UrlPolicy, text: string, { at, authority, ended }: UrlPlace): number {
-  const end = skipUrl(text, at);
+function decideUrl(policy: UrlPolicy, text: string, { at, authority, from, ended }: UrlPlace): number {
+  const end = skipUrl(text, from);
   const isOpen = end >= text.length && !ended && end - at < longestUrl;
-  let hostEnd = authority;
-  while (hostEnd < end && hostEnd - authority < longestAuthority && !has(authorityEnds, text.charCodeAt(hostEnd)))
+  let hostEnd = from;
+  while (hostEnd < end && hostEnd - from < longestAuthority && !has(authorityEnds, text.charCodeAt(hostEnd)))
     hostEnd += 1;
-  if (hostEnd >= end && isOpen && hostEnd - authority < longestAuthority) return needMore;
+  if (hostEnd >= end && isOpen && hostEnd - from < longestAuthority) return needMore;
   const host = hostOf(text.slice(authority, hostEnd).replace(/[.,;:!?'*_|]+$/, ""));
-  if (host === null && hostEnd === authority) return noMatch;
+  if (host === null && hostEnd === from) return noMatch;
+  // `http:status` in prose or code; without slashes only a name with a dot is a host, or what hides one.
+  const hasSlashes = text[from - 1] === "/" || text[from - 1] === "\\";
+  if (!hasSlashes && text[from - 1] === ":" && !/[.@%\u3002\uff61]/.test(text.slice(from, hostEnd + 1))) return noMatch;
   if (host !== null && policy.isHostAllowed(host)) return noMatch;
   const url = text.slice(at, end);
   if (isOpen && policy.mayBecomeAllowed(url)) return needMore;
@@ -62,7 +69,7 @@ function decideUrl(policy: UrlPolicy, text: string, { at, authority, ended }: Ur
 
 function hostSuffix(matched: string): string {
   const authority = matched.replace(/^(?:https?:|ftp:|wss?:)?[\\/]*/i, "").replace(/[/?#].*$/s, "");
-  if (dangerousScheme.test(matched)) return "";
+  if (dangerousScheme.test(matched) || otherScheme.test(matched)) return "";
   const host = hostOf(authority.replace(/[.,;:!?'*_|]+$/, ""));
   return host === null ? "" : `: ${host}`;
 }
@@ -74,7 +81,11 @@ const markdownEnds = characterSet(" \t\r\n\"'`<>)");
 /** A browser drops line breaks and tabs inside an address. */
 const attributeEnds = characterSet(" \"'`<>");
 const writtenOut = /^(?:https?|ftp):\/\//i;
-const dangerousScheme = /^(?:javascript|vbscript|data|file|blob|filesystem):/i;
+/** Schemes that carry their content, or hand it to another program. */
+const dangerousScheme =
+  /^(?:javascript|vbscript|data|file|blob|filesystem|smsto|sms|mmsto|mms|ssh|telnet|intent|market|whatsapp|slack|skype|facetime|vscode|ms-[a-z-]{1,20}|x-[a-z-]{1,20}):|^mailto:[^?]*\?/i;
+/** `std::string` after `](` is a parameter in C++, and `note: x` prose. */
+const otherScheme = /^(?!https?:|ftp:|wss?:|mailto:|tel:)[a-z][a-z0-9+.-]*:(?!:)./i;
 const externalStart = /^(?:https?:|ftp:|wss?:)?[\\/]{2,}([^\\/?#]*)|^(?:https?|ftp|wss?):[\\/]*([^\\/?#]*)/i;
 
 /**
@@ -85,13 +96,13 @@ function destinationRule(policy: UrlPolicy): SpanRule {
   return {
     id: "exfiltration.destination",
     group: "links",
-    firstCharacters: "/\\&JjVvDdFfBbHhWw\t",
+    firstCharacters: "/\\&\tABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz",
     standsAlone: false,
     maxLength: longestDestination,
     matchAt(text, at, ended) {
       const place = placeBefore(text, at);
       if (place === null) return noMatch;
-      const start = text.slice(at, at + 16);
+      const start = text.slice(at, at + 32);
       if (writtenOut.test(start) || !mayBeAddress(start)) return noMatch;
       const endCharacters = place === "markdown" ? markdownEnds : attributeEnds;
       const stop = Math.min(text.length, at + longestDestination);
@@ -99,10 +110,12 @@ function destinationRule(policy: UrlPolicy): SpanRule {
       while (end < stop && !has(endCharacters, text.charCodeAt(end))) end += 1;
       if (end >= text.length && !ended && end - at < longestDestination) return needMore;
       const decoded = decodeDestination(text.slice(at, end));
-      if (dangerousScheme.test(decoded)) return end;
+      if (dangerousScheme.test(decoded) || (place === "markdown" && otherScheme.test(decoded))) return end;
       const authority = externalStart.exec(decoded);
       if (authority === null) return noMatch;
-      const host = hostOf(authority[1] ?? authority[2] ?? "");
+      const name = authority[1] ?? authority[2] ?? "";
+      // In a style, the bracket ends the address.
+      const host = hostOf(text[at - 1] === "(" ? name.replace(/\).*$/s, "") : name);
       if (place === "attribute" && (host === null || !host.includes("."))) return noMatch;
       // A host that was cut short may go on to be another.
       const isCut = end - at >= longestDestination && authority[0].length === decoded.length;
@@ -115,13 +128,14 @@ function destinationRule(policy: UrlPolicy): SpanRule {
 
 /** False once the beginning rules an address out, so that `](path/to/page` need not wait for its end. */
 function mayBeAddress(start: string): boolean {
-  return /^[\\/](?:$|[\\/&\t\r\n])|^&|^[a-z+.-]{1,12}(?:$|[:&\\\t\r\n])/i.test(start);
+  return /^[\\/](?:$|[\\/&\t\r\n])|^&|^[a-z][a-z0-9+.-]{0,30}(?:$|[:&\\\t\r\n])/i.test(start);
 }
 
 const openers = characterSet(" \t\r\n<\"'");
 
 /** Which kind of destination, if any, begins here. A run of blanks longer than can be seen counts as one. */
 function placeBefore(text: string, at: number): "markdown" | "attribute" | null {
+  if (has(alphanumerics, text.charCodeAt(at - 1))) return null;
   let before = at - 1;
   while (before >= 0 && at - before < 250 && has(openers, text.charCodeAt(before))) before -= 1;
   if (at - before >= 250) return "markdown";
@@ -152,6 +166,25 @@ function decodeDestination(destination: string): string {
     .replace(/\\([!-/:-@[-`{-~])/g, "$1")
     .replace(/[\0-\x20]/g, "");
 }
+
+const activeTag =
+  /^<(?:script|style|iframe|frame|frameset|object|embed|applet|portal|svg|math|img|image|picture|source|track|link|meta|base|form|input|button|textarea|select|video|audio|body|html|template|details|marquee|a)(?![a-z0-9-])/i;
+const activeTagInPart = /^<[a-z]{0,9}$/i;
+
+/** HTML that fetches, runs or sends: a blank after `<` makes it text for every parser, and leaves code readable. */
+const activeHtmlRule: SpanRule = {
+  id: "exfiltration.html",
+  group: "links",
+  firstCharacters: "<",
+  standsAlone: false,
+  maxLength: 12,
+  matchAt(text, at, ended) {
+    const start = text.slice(at, at + 12);
+    if (!ended && at + start.length === text.length && activeTagInPart.test(start)) return needMore;
+    return activeTag.test(start) ? at + 1 : noMatch;
+  },
+  replace: () => "< ",
+};
 
 const longestImage = 1024;
 
@@ -186,6 +219,6 @@ export interface ExfiltrationOptions {
 export function exfiltrationRules({ links, images, hasImageHosts }: ExfiltrationOptions): SpanRule[] {
   return [
     ...(images === null ? [] : [imageRule(images, hasImageHosts)]),
-    ...(links === null ? [] : [destinationRule(links), bareUrlRule(links)]),
+    ...(links === null ? [] : [activeHtmlRule, destinationRule(links), bareUrlRule(links)]),
   ];
 }

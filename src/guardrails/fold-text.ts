@@ -78,9 +78,6 @@ const lookalikes = new Map<string, string>(
   }),
 );
 
-/** First digits of the decimal blocks that NFKC does not fold: Arabic-Indic, its Persian form, Devanagari, Bengali. */
-const digitBlocks = [0x0660, 0x06f0, 0x0966, 0x09e6];
-
 const folded = new Map<number, string>();
 
 /** Zero-width, bidirectional, variation and tag characters: seen by a model, not by a person. */
@@ -116,12 +113,22 @@ export function foldCodePoint(codePoint: number): string {
 
 function fold(codePoint: number): string {
   if (isInvisible(codePoint)) return "";
-  const block = digitBlocks.find((first) => codePoint >= first && codePoint < first + 10);
-  if (block !== undefined) return String(codePoint - block);
   const character = String.fromCodePoint(codePoint);
   const compatible = character.normalize("NFKC");
   const reading = lookalikes.get(compatible) ?? compatible;
-  return reading.length === 1 && reading.charCodeAt(0) < 0x80 ? reading : character;
+  if (reading.length === 1 && reading.charCodeAt(0) < 0x80) return reading;
+  return isDecimal(codePoint) ? String(decimalValue(codePoint)) : character;
+}
+
+function isDecimal(codePoint: number): boolean {
+  return /^\p{Nd}$/u.test(String.fromCodePoint(codePoint));
+}
+
+/** Unicode encodes the decimal digits of a script in order, from zero. */
+function decimalValue(codePoint: number): number {
+  let zero = codePoint;
+  while (isDecimal(zero - 1)) zero -= 1;
+  return (codePoint - zero) % 10;
 }
 
 const beyondAscii = /[^\0-\x7f]/;

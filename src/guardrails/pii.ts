@@ -1,10 +1,11 @@
 /** Personal data that a checksum, a valid range or a strict form tells from ordinary numbers. */
-import { isIbanValid, isLuhnValid, isNhsNumberValid, isNpiValid, isSpanishIdValid, isSsnValid } from "./checksums.ts";
+import { longestCard, matchCard } from "./card.ts";
+import { isNhsNumberValid, isNpiValid, isSpanishIdValid, isSsnValid } from "./checksums.ts";
+import { longestIban, matchIban } from "./iban.ts";
 import { alphanumerics, characterSet, digits, endBefore, firstOf, has, needMore, noMatch, skip } from "./span-rule.ts";
 import type { SpanRule } from "./span-rule.ts";
 
 const separators = characterSet(" .-");
-const letters = characterSet("A-Za-z");
 
 /** Groups of digits of the given sizes, one separator between two of them. */
 function matchGroups(text: string, at: number, sizes: readonly number[], ended: boolean): number {
@@ -28,79 +29,6 @@ function digitsOf(matched: string): string {
 
 function checked(outcome: number, text: string, at: number, isValid: (digits: string) => boolean): number {
   return outcome < 0 || isValid(digitsOf(text.slice(at, outcome))) ? outcome : noMatch;
-}
-
-/** Issuer ranges with their lengths (ISO/IEC 7812, as the networks publish them). */
-const issuers: readonly { range: RegExp; lengths: readonly number[] }[] = [
-  { range: /^4/, lengths: [13, 16, 19] },
-  { range: /^(5[1-5]|222[1-9]|22[3-9]|2[3-6]|27[01]|2720)/, lengths: [16] },
-  { range: /^3[47]/, lengths: [15] },
-  { range: /^3(0[0-5]|095|[689])/, lengths: [14, 16, 19] },
-  { range: /^(6011|64[4-9]|65)/, lengths: [16, 19] },
-  { range: /^35(2[89]|[3-8])/, lengths: [16, 19] },
-  { range: /^(62|81)/, lengths: [16, 17, 18, 19] },
-  { range: /^(50|5[6-8]|6[0-9])/, lengths: [13, 14, 15, 16, 17, 18, 19] },
-  { range: /^220[0-4]/, lengths: [16, 17, 18, 19] },
-];
-
-export function isCardValid(number: string): boolean {
-  return (
-    issuers.some(({ range, lengths }) => lengths.includes(number.length) && range.test(number)) && isLuhnValid(number)
-  );
-}
-
-const cardGroups = [
-  [4, 4, 4, 4, 3],
-  [4, 4, 4, 4],
-  [4, 6, 5],
-  [4, 6, 4],
-] as const;
-
-function matchCard(text: string, at: number, ended: boolean): number {
-  const end = skip(text, at, digits, 20);
-  if (end - at > 19) return noMatch;
-  if (end - at >= 13) return checked(endBefore(text, end, alphanumerics, ended), text, at, isCardValid);
-  if (end >= text.length && !ended) return needMore;
-  return firstOf(cardGroups.map((sizes) => checked(matchGroups(text, at, sizes, ended), text, at, isCardValid)));
-}
-
-/** Lengths by country, from the SWIFT IBAN registry. */
-const ibanLengths = new Map(
-  [
-    "AD24 AE23 AL28 AT20 AZ28 BA20 BE16 BG22 BH22 BI27 BR29 BY28 CH21 CR22 CY28 CZ24 DE22 DJ27 DK18 DO28 EE20 EG29 ES24",
-    "FI18 FK18 FO18 FR27 GB22 GE22 GI23 GL18 GR27 GT28 HN28 HR21 HU28 IE22 IL23 IQ23 IS26 IT27 JO30 KW30 KZ20 LB28 LC32",
-    "LI21 LT20 LU20 LV21 LY25 MC27 MD24 ME22 MK19 MN20 MR27 MT31 MU30 NI28 NL18 NO15 OM23 PK24 PL28 PS29 PT25 QA29 RO24",
-    "RS22 RU33 SA24 SC31 SD18 SE24 SI19 SK24 SM27 SO23 ST25 SV28 TL23 TN24 TR26 UA29 VA22 VG24 XK20 YE30",
-  ]
-    .join(" ")
-    .split(" ")
-    .map((entry) => [entry.slice(0, 2), Number(entry.slice(2))]),
-);
-const longestIban = 34;
-
-function matchIban(text: string, at: number, ended: boolean): number {
-  let compact = "";
-  let end = at;
-  let expected = longestIban;
-  while (compact.length < expected) {
-    if (end >= text.length) return ended ? noMatch : needMore;
-    const code = text.charCodeAt(end);
-    const isSeparator = compact.length > 0 && compact.length % 4 === 0 && (code === 32 || code === 45);
-    if (isSeparator && !has(separators, text.charCodeAt(end - 1))) {
-      end += 1;
-      continue;
-    }
-    const wanted = compact.length < 2 ? letters : compact.length < 4 ? digits : alphanumerics;
-    if (!has(wanted, code)) return noMatch;
-    compact += (text[end] ?? "").toUpperCase();
-    end += 1;
-    if (compact.length !== 2) continue;
-    const length = ibanLengths.get(compact);
-    if (length === undefined) return noMatch;
-    expected = length;
-  }
-  const outcome = endBefore(text, end, alphanumerics, ended);
-  return outcome < 0 || isIbanValid(compact) ? outcome : noMatch;
 }
 
 function matchSsn(text: string, at: number, ended: boolean): number {
@@ -217,13 +145,24 @@ function rule(
 
 /** In order of precedence where two could begin at one place. */
 export const piiRules: readonly SpanRule[] = [
-  rule("pii.card", "financial", { placeholder: "[CARD]", firstCharacters: decimal, maxLength: 24, matchAt: matchCard }),
-  rule("pii.iban", "financial", {
-    placeholder: "[IBAN]",
-    firstCharacters: alphabet,
-    maxLength: 44,
-    matchAt: matchIban,
-  }),
+  {
+    ...rule("pii.card", "financial", {
+      placeholder: "[CARD]",
+      firstCharacters: "234568",
+      maxLength: longestCard,
+      matchAt: matchCard,
+    }),
+    standsAlone: false,
+  },
+  {
+    ...rule("pii.iban", "financial", {
+      placeholder: "[IBAN]",
+      firstCharacters: alphabet,
+      maxLength: longestIban,
+      matchAt: matchIban,
+    }),
+    standsAlone: false,
+  },
   rule("pii.ssn", "government_ids", {
     placeholder: "[SSN]",
     firstCharacters: decimal,

@@ -31,7 +31,7 @@ export function redactJson(json: string, rules: readonly SpanRule[]): { text: st
   return { text, counts };
 }
 
-function isJson(text: string): boolean {
+export function isJson(text: string): boolean {
   try {
     JSON.parse(text);
     return true;

@@ -33,6 +33,11 @@ export function outputRules(policy: GuardrailPolicy, allowedUrls: readonly strin
   });
 }
 
+/** Finds addresses, written out, of hosts an answer may not point to. */
+export function addressRules(policy: GuardrailPolicy, allowedUrls: readonly string[]): SpanRule[] {
+  return outputRules(policy, allowedUrls).filter((rule) => rule.id === "exfiltration.url");
+}
+
 /** What the findings of some rules lead to. */
 export function actionFor(
   counts: ReadonlyMap<string, number>,

@@ -8,9 +8,10 @@ import type { InjectionScore, InjectionScorer, InjectionText } from "./injection
 import { createFilter } from "./output-filter.ts";
 import type { OutputFilter } from "./output-filter.ts";
 import type { GuardrailPolicy } from "./policy.ts";
-import { redactJson } from "./redact-json.ts";
-import { actionFor, dataRules, outputRules } from "./redaction.ts";
-import { redactConversation, scoreConversation } from "./screen-messages.ts";
+import { isJson, redactJson } from "./redact-json.ts";
+import { actionFor, addressRules, dataRules, outputRules } from "./redaction.ts";
+import { scoreConversation, scoreField, scoreTools } from "./score-request.ts";
+import { redactConversation } from "./screen-messages.ts";
 import type { SpanRule } from "./span-rule.ts";
 
 export interface OutputContext {
@@ -20,17 +21,32 @@ export interface OutputContext {
 
 /** Every method throws `GuardrailError`, with the verdicts so far, on a refusal and on a malfunction that the policy closes. */
 export interface Guardrails {
-  /** Screens the whole conversation; `tools` are the definitions the caller sent. */
+  /**
+   * Scores everything and redacts the conversation. `tools` are the definitions the caller sent; `fields` are other fields of the
+   * request that reach the model, by name (e.g. `response_format`, `stop`): their strings are scored. `redactValue` redacts both.
+   * Neighbouring text parts of a message come back as one part.
+   */
   screenInput(
     messages: readonly ChatMessage[],
     tools?: readonly ToolDefinition[],
+    fields?: Readonly<Record<string, unknown>>,
   ): { messages: ChatMessage[]; verdicts: Verdict[] };
+  /**
+   * Redacts the strings and numbers in a JSON value that goes to the model; a number that is redacted becomes a string.
+   * `undefined` passes through. `param` names the field in a refusal.
+   */
+  redactValue<T>(value: T, param?: string): { value: T; verdicts: Verdict[] };
   /** Says which retrieved texts may reach a model. Their text is not changed: citations point into it. */
   screenRetrieved(texts: readonly string[]): { keep: boolean[]; verdicts: Verdict[] };
   checkOutput(text: string, context: OutputContext): { text: string; verdicts: Verdict[] };
   createOutputFilter(context: OutputContext): OutputFilter;
-  /** Redacts the arguments of a tool call, whole; valid JSON stays valid. */
-  checkToolArguments(json: string): { json: string; verdicts: Verdict[] };
+  /** Checks a whole answer that should be JSON, in the strings it decodes to; valid JSON stays valid. Other text goes to `checkOutput`. */
+  checkJsonAnswer(json: string, context: OutputContext): { text: string; verdicts: Verdict[] };
+  /**
+   * Redacts the arguments of a tool call, whole; valid JSON stays valid. With a context, an address of a host that is not allowed
+   * leads to a verdict `review` (rule `exfiltration.tool_argument_url`): it stays, since tools are called with addresses.
+   */
+  checkToolArguments(json: string, context?: OutputContext): { json: string; verdicts: Verdict[] };
 }
 
 export interface GuardrailDeps {
@@ -111,9 +127,17 @@ export function createGuardrails(
     return policy.input.injection === "refuse" && score >= policy.refuse_at ? "refuse" : "review";
   }
 
-  function screenInput(messages: readonly ChatMessage[], tools: readonly ToolDefinition[] = []) {
+  function screenInput(
+    messages: readonly ChatMessage[],
+    tools: readonly ToolDefinition[] = [],
+    fields: Readonly<Record<string, unknown>> = {},
+  ) {
     const injection = run<string | null>({ guardrail: "injection", stage: "input" }, [], null, () => {
-      const found = policy.input.injection === "off" ? [] : scoreConversation(messages, tools, score);
+      const inFields = () => Object.entries(fields).map(([param, value]) => scoreField(param, value, score));
+      const found =
+        policy.input.injection === "off"
+          ? []
+          : [...scoreConversation(messages, score), ...scoreTools(tools, score), ...inFields()];
       const flagged = found.filter((finding) => injectionAction(finding.score) !== "pass");
       const refused = flagged.find((finding) => finding.mayRefuse && injectionAction(finding.score) === "refuse");
       const rules = [...new Set((refused === undefined ? flagged : [refused]).flatMap((finding) => finding.rules))];
@@ -138,6 +162,17 @@ export function createGuardrails(
     });
     refuseIf(data.result.refusedAt, [injection.verdict, data.verdict]);
     return { messages: data.result.messages, verdicts: [injection.verdict, data.verdict] };
+  }
+
+  function redactValue<T>(value: T, param = "the request"): { value: T; verdicts: Verdict[] } {
+    if (value === undefined) return { value, verdicts: [] };
+    const { result, verdict } = run({ guardrail: "sensitive_data", stage: "input" }, [], value, () => {
+      const { text, counts } = redactJson(JSON.stringify(value), inputRules);
+      const redacted: T = counts.size === 0 ? value : JSON.parse(text);
+      return { result: redacted, verdict: dataVerdict(counts, inputRules, policy.input) };
+    });
+    refuseIf(verdict.action === "refuse" ? param : null, [verdict]);
+    return { value: result, verdicts: [verdict] };
   }
 
   function screenRetrieved(texts: readonly string[]) {
@@ -165,26 +200,70 @@ export function createGuardrails(
     return createFilter({ rules, policy, clock, onMalfunction });
   }
 
+  function checkOutput(text: string, context: OutputContext) {
+    const filter = createOutputFilter(context);
+    const checked = filter.push(text) + filter.flush();
+    return { text: checked, verdicts: filter.verdicts() };
+  }
+
+  /** Throws when a verdict refuses. */
+  function withholdIf(what: string, verdicts: Verdict[]): void {
+    const refusing = verdicts.filter((verdict) => verdict.action === "refuse").flatMap((verdict) => verdict.rules);
+    if (refusing.length === 0) return;
+    const message = `The ${what} was withheld by the rules ${refusing.join(", ")}.`;
+    throw new GuardrailError("guardrail_refused", message, { verdicts });
+  }
+
+  function checkJsonAnswer(json: string, context: OutputContext) {
+    if (!isJson(json)) return checkOutput(json, context);
+    const links = outputRules(policy, context.allowedUrls);
+    const counted = (counts: ReadonlyMap<string, number>, rules: readonly SpanRule[]) =>
+      new Map([...counts].filter(([id]) => rules.some((rule) => rule.id === id)));
+    const data = run({ guardrail: "sensitive_data", stage: "output" }, [], { text: json, found: noCounts }, () => {
+      // The order of the rules is that of a plain answer: an address that goes takes what is in it along.
+      const { text, counts } = redactJson(json, [...links, ...answerRules]);
+      const verdict = dataVerdict(counted(counts, answerRules), answerRules, policy.output);
+      return { result: { text, found: counted(counts, links) }, verdict };
+    });
+    const exfiltration: Verdict = {
+      guardrail: "exfiltration",
+      stage: "output",
+      durationMs: data.verdict.durationMs,
+      ...dataVerdict(data.result.found, links, policy.output),
+    };
+    const verdicts = [data.verdict, exfiltration];
+    withholdIf("answer", verdicts);
+    return { text: data.result.text, verdicts };
+  }
+
+  function checkToolArguments(json: string, context?: OutputContext) {
+    const data = run({ guardrail: "sensitive_data", stage: "output" }, [], json, () => {
+      const { text, counts } = redactJson(json, answerRules);
+      return { result: text, verdict: dataVerdict(counts, answerRules, policy.output) };
+    });
+    withholdIf("tool call", [data.verdict]);
+    if (context === undefined) return { json: data.result, verdicts: [data.verdict] };
+    const addresses = run({ guardrail: "exfiltration", stage: "output" }, [data.verdict], null, () => {
+      const { counts } = redactJson(json, addressRules(policy, context.allowedUrls));
+      const isFound = counts.size > 0;
+      const rules = isFound ? ["exfiltration.tool_argument_url"] : [];
+      return { result: null, verdict: { action: isFound ? "review" : "pass", rules, redactions: 0, score: null } };
+    });
+    return { json: data.result, verdicts: [data.verdict, addresses.verdict] };
+  }
+
   return {
     screenInput,
+    redactValue,
     screenRetrieved,
     createOutputFilter,
-    checkOutput(text, context) {
-      const filter = createOutputFilter(context);
-      const checked = filter.push(text) + filter.flush();
-      return { text: checked, verdicts: filter.verdicts() };
-    },
-    checkToolArguments(json) {
-      const { result, verdict } = run({ guardrail: "sensitive_data", stage: "output" }, [], json, () => {
-        const { text, counts } = redactJson(json, answerRules);
-        return { result: text, verdict: dataVerdict(counts, answerRules, policy.output) };
-      });
-      if (verdict.action !== "refuse") return { json: result, verdicts: [verdict] };
-      const message = `The tool call was withheld by the rules ${verdict.rules.join(", ")}.`;
-      throw new GuardrailError("guardrail_refused", message, { verdicts: [verdict] });
-    },
+    checkOutput,
+    checkJsonAnswer,
+    checkToolArguments,
   };
 }
+
+const noCounts: ReadonlyMap<string, number> = new Map();
 
 function dataVerdict(
   counts: ReadonlyMap<string, number>,

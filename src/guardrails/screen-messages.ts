@@ -1,39 +1,32 @@
-/** Redacts and scores a whole conversation: any message of it, and any tool's answer, reaches the model. */
-import type { ChatMessage, ToolDefinition } from "../core/chat.ts";
-import { textOf } from "../core/chat.ts";
-import type { InjectionScorer } from "./injection.ts";
+/** Redacts a whole conversation: any message of it, and any tool's answer, reaches the model. */
+import type { ChatMessage, ToolCall } from "../core/chat.ts";
 import { redactJson } from "./redact-json.ts";
 import type { SpanRule } from "./span-rule.ts";
 import { redactText } from "./stream-filter.ts";
 
-export interface InjectionFinding {
-  /** The request field, e.g. `messages.3`. */
-  param: string;
-  score: number;
-  rules: string[];
-  /** False for an earlier answer of the model: one that explains an attack must not end the conversation for good. */
-  mayRefuse: boolean;
+interface TextPart {
+  type: "text";
+  text: string;
 }
 
-/** Scores what others wrote. System and developer messages are the application's own words. */
-export function scoreConversation(
-  messages: readonly ChatMessage[],
-  tools: readonly ToolDefinition[],
-  score: InjectionScorer,
-): InjectionFinding[] {
-  const inMessages = messages.flatMap((message, index) => {
-    const text = textOf(message);
-    if (message.role === "system" || message.role === "developer" || text === "") return [];
-    const found = score({ text, origin: message.role === "tool" ? "data" : "user" });
-    return [{ param: `messages.${index}`, mayRefuse: message.role !== "assistant", ...found }];
-  });
-  const inTools = tools.flatMap((tool, index) => {
-    if (tool.function.description === undefined) return [];
-    return [
-      { param: `tools.${index}`, mayRefuse: true, ...score({ text: tool.function.description, origin: "user" }) },
-    ];
-  });
-  return [...inMessages, ...inTools];
+/** The text of neighbouring parts becomes one part: a model reads them as one, so they are searched as one. */
+export function mergeTextParts(message: ChatMessage): ChatMessage {
+  if (message.content === null || message.content === undefined || typeof message.content === "string") return message;
+  if (message.role === "user") return { ...message, content: mergeParts(message.content) };
+  return { ...message, content: mergeParts(message.content) };
+}
+
+function mergeParts<Part extends { type: string }>(parts: readonly (Part | TextPart)[]): (Part | TextPart)[] {
+  const merged: (Part | TextPart)[] = [];
+  for (const part of parts) {
+    const last = merged.at(-1);
+    if (last !== undefined && "text" in last && "text" in part) {
+      merged[merged.length - 1] = { type: "text", text: `${last.text}\n${part.text}` };
+    } else {
+      merged.push(part);
+    }
+  }
+  return merged;
 }
 
 /** The conversation with what the rules find replaced; images are left alone. `onFound` hears of each message's findings. */
@@ -42,7 +35,8 @@ export function redactConversation(
   rules: readonly SpanRule[],
   onFound: (param: string, counts: ReadonlyMap<string, number>) => void,
 ): ChatMessage[] {
-  return messages.map((message, index) => {
+  return messages.map((original, index) => {
+    const message = mergeTextParts(original);
     function redact(text: string): string {
       return report(redactText(text, { rules }));
     }
@@ -50,30 +44,44 @@ export function redactConversation(
       if (result.counts.size > 0) onFound(`messages.${index}`, result.counts);
       return result.text;
     }
-    function redactParts<Part extends { type: string }>(parts: readonly (Part | { type: "text"; text: string })[]) {
+    function redactParts<Part extends { type: string }>(parts: readonly (Part | TextPart)[]) {
       return parts.map((part) => ("text" in part ? { ...part, text: redact(part.text) } : part));
+    }
+    function redactCall(call: ToolCall): ToolCall {
+      const name = redact(call.function.name);
+      // A placeholder in brackets is no function name for a provider.
+      const safeName = name === call.function.name ? name : name.replace(/[^a-zA-Z0-9_-]/g, "_");
+      const args = report(redactJson(call.function.arguments, rules));
+      return { ...call, function: { ...call.function, name: safeName, arguments: args } };
     }
     switch (message.role) {
       case "user":
         return {
           ...message,
           content: typeof message.content === "string" ? redact(message.content) : redactParts(message.content),
+          ...(message.name === undefined ? {} : { name: redact(message.name) }),
         };
       case "system":
       case "developer":
+        return {
+          ...message,
+          content: typeof message.content === "string" ? redact(message.content) : redactParts(message.content),
+          ...(message.name === undefined ? {} : { name: redact(message.name) }),
+        };
       case "tool":
         return {
           ...message,
           content: typeof message.content === "string" ? redact(message.content) : redactParts(message.content),
         };
       case "assistant": {
-        const { content, tool_calls: calls } = message;
-        const redacted = typeof content === "string" ? redact(content) : content && redactParts(content);
-        const safeCalls = calls?.map((call) => ({
-          ...call,
-          function: { ...call.function, arguments: report(redactJson(call.function.arguments, rules)) },
-        }));
-        return { ...message, content: redacted, ...(safeCalls === undefined ? {} : { tool_calls: safeCalls }) };
+        const { content, refusal, name, tool_calls: calls } = message;
+        return {
+          ...message,
+          content: typeof content === "string" ? redact(content) : content && redactParts(content),
+          ...(typeof refusal === "string" ? { refusal: redact(refusal) } : {}),
+          ...(name === undefined ? {} : { name: redact(name) }),
+          ...(calls === undefined ? {} : { tool_calls: calls.map(redactCall) }),
+        };
       }
     }
   });

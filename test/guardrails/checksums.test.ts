@@ -7,7 +7,8 @@ import {
   isSpanishIdValid,
   isSsnValid,
 } from "../../src/guardrails/checksums.ts";
-import { isCardValid, isIpv4, isIpv6 } from "../../src/guardrails/pii.ts";
+import { isIpv4, isIpv6 } from "../../src/guardrails/pii.ts";
+import { isCardValid } from "../../src/guardrails/card.ts";
 
 describe("check digits", () => {
   it.each([
