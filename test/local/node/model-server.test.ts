@@ -188,7 +188,12 @@ describe("chat", () => {
     },
     {
       name: "an image",
-      body: { model, messages: [{ role: "user", content: [{ type: "image_url", image_url: { url: "data:," } }] }] },
+      body: {
+        model,
+        messages: [
+          { role: "user", content: [{ type: "image_url", image_url: { url: "data:image/png;base64,AA==" } }] },
+        ],
+      },
       error: { status: 400, code: "unsupported_content" },
     },
   ])("refuses $name", async ({ body, error }) => {
