@@ -81,6 +81,9 @@ export function covers(ranked: readonly RankedSentence[]): boolean {
   return ranked.some(({ coverage }) => coverage >= sufficientCoverage);
 }
 
+/** Below so many chunks counts say nothing of rarity: in a collection of one, every word of the answer is in every chunk. */
+const smallCollection = 50;
+
 /** The weight of each stem of the question: how rare it is in the collection, and of which turn it is. */
 function weigh({ terms, question }: RetrievalQuery, { chunks, chunksWith }: WordStatistics): Map<string, number> {
   const names = new Set(namesWithin(question));
@@ -90,7 +93,8 @@ function weigh({ terms, question }: RetrievalQuery, { chunks, chunksWith }: Word
     counted.map((term) => {
       const found = chunksWith[term.word] ?? 0;
       const emphasis = found === 0 && names.has(term.word) ? unknownNameWeight : 1;
-      return [term.stem, emphasis * term.weight * Math.log(1 + (chunks - found + 0.5) / (found + 0.5))];
+      const rarity = Math.log(1 + (Math.max(chunks, smallCollection) - found + 0.5) / (found + 0.5));
+      return [term.stem, emphasis * term.weight * rarity];
     }),
   );
 }
