@@ -11,6 +11,11 @@ const idPrefixes = {
   request: "req",
   evalRun: "evr",
   completion: "chatcmpl",
+  response: "resp",
+  responseItem: "item",
+  message: "msg",
+  budget: "bud",
+  webhookEvent: "evt",
 } as const;
 
 /** Crockford's base32 without the letters that read as digits; 32 symbols, so a byte maps without bias. */

@@ -1,4 +1,4 @@
-import type { ChatRequest, FinishReason, ToolCall } from "./chat.ts";
+import type { ChatRequest, ChoiceLogprob, FinishReason, ThinkingBlock, ToolCall } from "./chat.ts";
 import type { TokenPrice, TokenUsage } from "./money.ts";
 
 export const tiers = ["fast", "standard", "reasoning"] as const;
@@ -20,11 +20,24 @@ export interface ModelCard {
   capabilities: readonly ModelCapability[];
   /** `null` is an explicit state: nothing is known, so nothing may be admitted. */
   price: TokenPrice | null;
+  /** A conversation that ends with the assistant's own words is continued there. Absent: it is not. */
+  prefill?: boolean;
+  /** Prices the vendor has announced, oldest first, each from a moment on: the registry hands out the one in force. */
+  nextPrices?: readonly { fromMs: number; price: TokenPrice }[];
   /** Content stays on Cloudflare's or the developer's own machine: the only models a `sensitive` request may reach. */
   staysAtEdge: boolean;
 }
 
-export type ModelCapability = "tools" | "json_schema" | "images" | "reasoning";
+export const modelCapabilities = ["tools", "json_schema", "images", "reasoning", "audio", "files", "logprobs"] as const;
+export type ModelCapability = (typeof modelCapabilities)[number];
+
+/** What a provider says is left of a limit of its own, e.g. in `x-ratelimit-remaining-requests`. */
+export interface UpstreamLimit {
+  kind: "requests" | "tokens";
+  remaining: number;
+  /** When it is whole again, in milliseconds from now. */
+  resetMs: number;
+}
 
 export interface ModelCall {
   card: ModelCard;
@@ -32,6 +45,8 @@ export interface ModelCall {
   request: ChatRequest;
   signal: AbortSignal;
   traceparent: string;
+  /** Hears what the response's headers say of the provider's own limits, successes and refusals alike. */
+  onLimits?(limits: UpstreamLimit[]): void;
 }
 
 export interface ChatResult {
@@ -43,6 +58,10 @@ export interface ChatResult {
   refusal: string | null;
   toolCalls: ToolCall[];
   finishReason: FinishReason;
+  /** Which of the request's stop sequences ended the answer, where the provider says so. */
+  stopSequence?: string;
+  thinking?: ThinkingBlock[];
+  logprobs?: ChoiceLogprob[];
   usage: TokenUsage | null;
 }
 
@@ -51,8 +70,20 @@ export type StreamPart =
   | { type: "start"; id: string; model: string }
   | { type: "text-delta"; text: string }
   | { type: "refusal-delta"; text: string }
-  | { type: "tool-call-delta"; index: number; id?: string; name?: string; arguments: string }
-  | { type: "finish"; reason: FinishReason }
+  | {
+      type: "tool-call-delta";
+      index: number;
+      id?: string;
+      name?: string;
+      arguments: string;
+      extraContent?: ToolCall["extra_content"];
+    }
+  /** Thinking as it comes; `thinking-end` follows with the whole block. */
+  | { type: "thinking-delta"; text: string }
+  | { type: "thinking-end"; block: ThinkingBlock }
+  /** Of the text deltas since the last such part. */
+  | { type: "logprobs"; content: ChoiceLogprob[] }
+  | { type: "finish"; reason: FinishReason; stopSequence?: string }
   | { type: "usage"; usage: TokenUsage };
 
 /** What every provider implements. Failures are thrown as `AppError` with an `upstream_*` code and `retryable` decided. */

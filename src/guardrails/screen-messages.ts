@@ -1,30 +1,37 @@
 /** Redacts a whole conversation: any message of it, and any tool's answer, reaches the model. */
-import type { ChatMessage, ToolCall } from "../core/chat.ts";
+import type { ChatMessage, ThinkingBlock, ToolCall } from "../core/chat.ts";
 import { redactJson } from "./redact-json.ts";
 import type { SpanRule } from "./span-rule.ts";
 import { redactText } from "./stream-filter.ts";
 
-interface TextPart {
-  type: "text";
-  text: string;
-}
+type Part = Exclude<ChatMessage["content"], string | null | undefined>[number];
 
-/** The text of neighbouring parts becomes one part: a model reads them as one, so they are searched as one. */
+/**
+ * The text of neighbouring parts becomes one part: a model reads them as one, so they are searched as one. Where a part ends
+ * a cached prefix the mark stays with the whole.
+ */
 export function mergeTextParts(message: ChatMessage): ChatMessage {
   if (message.content === null || message.content === undefined || typeof message.content === "string") return message;
-  if (message.role === "user") return { ...message, content: mergeParts(message.content) };
-  return { ...message, content: mergeParts(message.content) };
+  // The role decides which parts there are; merging makes none of another kind.
+  return { ...message, content: mergeParts(message.content) } as ChatMessage;
 }
 
-function mergeParts<Part extends { type: string }>(parts: readonly (Part | TextPart)[]): (Part | TextPart)[] {
-  const merged: (Part | TextPart)[] = [];
-  for (const part of parts) {
+function mergeParts(parts: readonly Part[]): Part[] {
+  const merged: Part[] = [];
+  for (const original of parts) {
+    // What a model declined to say is text like any other.
+    const part: Part = original.type === "refusal" ? { type: "text", text: original.refusal } : original;
     const last = merged.at(-1);
-    if (last !== undefined && "text" in last && "text" in part) {
-      merged[merged.length - 1] = { type: "text", text: `${last.text}\n${part.text}` };
-    } else {
+    if (last?.type !== "text" || part.type !== "text") {
       merged.push(part);
+      continue;
     }
+    const mark = part.cache_control ?? last.cache_control;
+    merged[merged.length - 1] = {
+      type: "text",
+      text: `${last.text}\n${part.text}`,
+      ...(mark === undefined ? {} : { cache_control: mark }),
+    };
   }
   return merged;
 }
@@ -44,8 +51,23 @@ export function redactConversation(
       if (result.counts.size > 0) onFound(`messages.${index}`, result.counts);
       return result.text;
     }
-    function redactParts<Part extends { type: string }>(parts: readonly (Part | TextPart)[]) {
-      return parts.map((part) => ("text" in part ? { ...part, text: redact(part.text) } : part));
+    function redactPart(part: Part): Part {
+      if (part.type === "text") return { ...part, text: redact(part.text) };
+      if (part.type !== "file" || part.file.filename === undefined) return part;
+      return { ...part, file: { ...part.file, filename: redact(part.file.filename) } };
+    }
+    /** Parts with cache marks stay apart as long as nothing is found where they meet. */
+    function redactParts(marked: readonly Part[], whole: readonly Part[]): Part[] {
+      const textOfParts = (list: readonly Part[]) =>
+        list.map((part) => (part.type === "text" ? redactText(part.text, { rules }).text : "")).join("\n");
+      const isSplit = marked.some((part) => "cache_control" in part) && marked.length > whole.length;
+      const parts = isSplit && textOfParts(marked) === textOfParts(whole) ? marked : whole;
+      return parts.map(redactPart);
+    }
+    function redactThinking(block: ThinkingBlock): ThinkingBlock[] {
+      // Its signature covers every letter: a block that must not be sent as it is cannot be sent at all.
+      if (block.type === "redacted_thinking") return [block];
+      return redact(block.thinking) === block.thinking ? [block] : [];
     }
     function redactCall(call: ToolCall): ToolCall {
       const name = redact(call.function.name);
@@ -54,35 +76,27 @@ export function redactConversation(
       const args = report(redactJson(call.function.arguments, rules));
       return { ...call, function: { ...call.function, name: safeName, arguments: args } };
     }
-    switch (message.role) {
-      case "user":
-        return {
-          ...message,
-          content: typeof message.content === "string" ? redact(message.content) : redactParts(message.content),
-          ...(message.name === undefined ? {} : { name: redact(message.name) }),
-        };
-      case "system":
-      case "developer":
-        return {
-          ...message,
-          content: typeof message.content === "string" ? redact(message.content) : redactParts(message.content),
-          ...(message.name === undefined ? {} : { name: redact(message.name) }),
-        };
-      case "tool":
-        return {
-          ...message,
-          content: typeof message.content === "string" ? redact(message.content) : redactParts(message.content),
-        };
-      case "assistant": {
-        const { content, refusal, name, tool_calls: calls } = message;
-        return {
-          ...message,
-          content: typeof content === "string" ? redact(content) : content && redactParts(content),
-          ...(typeof refusal === "string" ? { refusal: redact(refusal) } : {}),
-          ...(name === undefined ? {} : { name: redact(name) }),
-          ...(calls === undefined ? {} : { tool_calls: calls.map(redactCall) }),
-        };
-      }
-    }
+    const parts = Array.isArray(message.content) && Array.isArray(original.content) ? original.content : [];
+    const content =
+      typeof message.content === "string"
+        ? redact(message.content)
+        : message.content && redactParts(mergeNone(parts), message.content);
+    // Redaction changes texts, never the kind of a message or of its parts.
+    const redacted = { ...message, ...(content === undefined ? {} : { content }) } as ChatMessage;
+    if (redacted.role === "tool") return redacted;
+    if (redacted.name !== undefined) redacted.name = redact(redacted.name);
+    if (redacted.role !== "assistant") return redacted;
+    const { refusal, tool_calls: calls, thinking_blocks: blocks } = redacted;
+    return {
+      ...redacted,
+      ...(typeof refusal === "string" ? { refusal: redact(refusal) } : {}),
+      ...(calls === undefined ? {} : { tool_calls: calls.map(redactCall) }),
+      ...(blocks === undefined ? {} : { thinking_blocks: blocks.flatMap(redactThinking) }),
+    };
   });
+}
+
+/** The parts as they are, refusals as the text they are. */
+function mergeNone(parts: readonly Part[]): Part[] {
+  return parts.flatMap((part) => mergeParts([part]));
 }

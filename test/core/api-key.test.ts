@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { issueApiKey, readApiKey, type ApiKeyClaims } from "../../src/core/api-key.ts";
 import { newId } from "../../src/core/ids.ts";
+import { scopes } from "../../src/core/principal.ts";
 import { createSecretKeys, type SecretKeys } from "../../src/core/secret-keys.ts";
 
 let keys: SecretKeys;
@@ -16,6 +17,7 @@ const claims: ApiKeyClaims = {
   projectId: "prj_default",
   scopes: ["chat", "act_as", "evals:run"],
   expiresAtMs: 1_800_000_000_000,
+  onDisconnect: "abort",
 };
 
 describe("an API key", () => {
@@ -27,6 +29,14 @@ describe("an API key", () => {
     const eternal = { ...claims, expiresAtMs: null };
     expect(await readApiKey(await issueApiKey(eternal, keys), keys)).toEqual(eternal);
   });
+
+  it.each(["abort", "drain"] as const)(
+    "carries what becomes of its calls when their client leaves: %s",
+    async (onDisconnect) => {
+      const draining = { ...claims, scopes: [...scopes], onDisconnect };
+      expect(await readApiKey(await issueApiKey(draining, keys), keys)).toEqual(draining);
+    },
+  );
 
   it("is worth nothing to another deployment", async () => {
     expect(await readApiKey(await issueApiKey(claims, keys), otherKeys)).toBeNull();
