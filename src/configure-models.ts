@@ -1,9 +1,13 @@
 import { AppError } from "./core/errors.ts";
 import type { ChatModel, EmbeddingModel, ModelCard } from "./core/model.ts";
 import type { Settings } from "./env.ts";
+import { createAnthropic } from "./providers/anthropic/model.ts";
 import { catalog, retrievalModelId } from "./providers/catalog.ts";
+import { createGoogle } from "./providers/google/model.ts";
 import { localCards, localRetrievalModelId } from "./providers/local-cards.ts";
+import { createOpenAI } from "./providers/openai/model.ts";
 import { createOpenAICompatible } from "./providers/openai-compatible/model.ts";
+import { applyPrices } from "./providers/price-settings.ts";
 import { parseProviders } from "./providers/provider-settings.ts";
 import { createRegistry, type ModelRegistry } from "./providers/registry.ts";
 import { createWorkersAI } from "./providers/workers-ai/model.ts";
@@ -29,12 +33,19 @@ export function configureModels(env: Env, settings: Settings): ConfiguredModels 
   if (settings.OPENAI_API_KEY !== undefined) {
     models.set(
       "openai",
-      createOpenAICompatible({
-        name: "openai",
-        baseUrl: settings.OPENAI_BASE_URL,
-        apiKey: settings.OPENAI_API_KEY,
-        timeouts,
-      }),
+      createOpenAI({ baseUrl: settings.OPENAI_BASE_URL, apiKey: settings.OPENAI_API_KEY, timeouts }),
+    );
+  }
+  if (settings.ANTHROPIC_API_KEY !== undefined) {
+    models.set(
+      "anthropic",
+      createAnthropic({ baseUrl: settings.ANTHROPIC_BASE_URL, apiKey: settings.ANTHROPIC_API_KEY, timeouts }),
+    );
+  }
+  if (settings.GOOGLE_API_KEY !== undefined) {
+    models.set(
+      "google",
+      createGoogle({ baseUrl: settings.GOOGLE_BASE_URL, apiKey: settings.GOOGLE_API_KEY, timeouts }),
     );
   }
   if (isLocal && settings.PARAPET_LOCAL_MODEL_URL !== undefined) {
@@ -51,10 +62,10 @@ export function configureModels(env: Env, settings: Settings): ConfiguredModels 
     );
   }
 
-  const vendorCards = isLocal ? [...catalog.filter((card) => card.provider === "openai"), ...localCards] : catalog;
+  const vendorCards = isLocal ? [...catalog.filter((card) => card.provider !== "workers-ai"), ...localCards] : catalog;
   // A team's own providers come first in their tiers: it named them for a reason.
   const registry = createRegistry({
-    cards: [...providers.flatMap((provider) => provider.cards), ...vendorCards],
+    cards: applyPrices([...providers.flatMap((provider) => provider.cards), ...vendorCards], settings.PARAPET_PRICES),
     models,
   });
   const retrievalModel = registry.find(isLocal ? localRetrievalModelId : retrievalModelId);

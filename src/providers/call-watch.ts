@@ -1,6 +1,9 @@
 import { AppError } from "../core/errors.ts";
 
-/** How long a provider may take, in milliseconds. Connecting is part of `headersMs`: `fetch` does not tell the two apart. */
+/**
+ * How long a provider may take, in milliseconds. Connecting is part of `headersMs`: `fetch` does not tell the two apart, and a
+ * request body that is a stream is read ahead of the connection (three chunks, in workerd), so it reveals nothing either.
+ */
 export interface Timeouts {
   /** Until a stream's headers. An answer in one piece sends them when it is complete, so `totalMs` bounds that. */
   headersMs: number;
@@ -58,7 +61,7 @@ export function watchCall({
     controller.abort(cause);
   };
   const expire = (phase: keyof typeof phases) => abort(timedOut(provider, phase, timeouts[phases[phase].limit]));
-  const leave = () => abort(departure(provider, caller.reason, timeouts));
+  const leave = () => abort(departure(provider, caller.reason));
   const totalTimer = setTimeout(() => expire("total"), timeouts.totalMs);
   const stop = () => {
     clearTimeout(totalTimer);
@@ -98,9 +101,13 @@ function timedOut(provider: string, phase: keyof typeof phases, afterMs: number)
 }
 
 /** The caller's own deadline is a timeout like any other; everything else is a client that left. */
-function departure(provider: string, reason: unknown, timeouts: Timeouts): AppError {
+function departure(provider: string, reason: unknown): AppError {
   if (reason instanceof AppError) return reason;
   if (reason instanceof DOMException && reason.name === "TimeoutError")
-    return timedOut(provider, "total", timeouts.totalMs);
+    return new AppError(
+      "upstream_timeout",
+      `The provider ${provider} did not finish its answer within the request's deadline.`,
+      { limit: "total", retryable: true },
+    );
   return new AppError("client_closed_request", "The client closed the connection.");
 }

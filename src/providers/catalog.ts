@@ -1,69 +1,16 @@
-import type { ModelCapability, ModelCard, Tier } from "../core/model.ts";
-import type { TokenPrice } from "../core/money.ts";
+import type { ModelCard } from "../core/model.ts";
+import { anthropicCards } from "./anthropic/cards.ts";
+import { googleCards } from "./google/cards.ts";
+import { chatCard, embeddingCard, type ChatEntry } from "./make-card.ts";
 
 /** The embedding model of a production deployment: the vector index is built for its 1024 dimensions. */
 export const retrievalModelId = "workers-ai/@cf/baai/bge-m3";
 
-/** US dollars per million tokens are pico-USD per token times a million; rounding undoes what floating point adds. */
-export function picoPerToken(usdPerMillion: number): number {
-  return Math.round(usdPerMillion * 1_000_000);
-}
-
-interface ListPrice {
-  input: number;
-  cached?: number;
-  cacheWrite?: number;
-  output: number;
-  source: string;
-}
-
-function priceIn(list: ListPrice): TokenPrice {
-  return {
-    inputPico: picoPerToken(list.input),
-    cachedInputPico: picoPerToken(list.cached ?? list.input),
-    ...(list.cacheWrite === undefined ? {} : { cacheWriteInputPico: picoPerToken(list.cacheWrite) }),
-    outputPico: picoPerToken(list.output),
-    source: list.source,
-  };
-}
-
-interface ChatEntry {
-  name: string;
-  tier: Tier | null;
-  contextWindow: number;
-  maxOutputTokens: number;
-  capabilities: readonly ModelCapability[];
-  price: ListPrice | null;
-}
-
-function chatCard(provider: string, staysAtEdge: boolean, entry: ChatEntry): ModelCard {
-  const price = entry.price === null ? null : priceIn(entry.price);
-  return { ...entry, id: `${provider}/${entry.name}`, provider, kind: "chat", staysAtEdge, price };
-}
-
-function embeddingCard(
-  provider: string,
-  staysAtEdge: boolean,
-  entry: { name: string; contextWindow: number; price: Omit<ListPrice, "output"> },
-): ModelCard {
-  return {
-    id: `${provider}/${entry.name}`,
-    provider,
-    name: entry.name,
-    kind: "embedding",
-    tier: null,
-    contextWindow: entry.contextWindow,
-    maxOutputTokens: 0,
-    capabilities: [],
-    price: priceIn({ ...entry.price, output: 0 }),
-    staysAtEdge,
-  };
-}
-
-/** OpenAI bills a whole request at twice the input price once its prompt passes this; the true window is 1,050,000. */
+const openaiWindow = 1_050_000;
+/** Past this prompt OpenAI bills a whole request at other rates: where those were not read, nothing longer is admitted. */
 const openaiFlatPriceWindow = 272_000;
 const openaiMaxOutput = 128_000;
-const openaiCapabilities = ["tools", "json_schema", "images", "reasoning"] as const;
+const openaiCapabilities = ["tools", "json_schema", "images", "files", "reasoning"] as const;
 
 const openaiChat: ChatEntry[] = [
   {
@@ -83,7 +30,7 @@ const openaiChat: ChatEntry[] = [
   {
     name: "gpt-5.6-terra",
     tier: "standard",
-    contextWindow: openaiFlatPriceWindow,
+    contextWindow: openaiWindow,
     maxOutputTokens: openaiMaxOutput,
     capabilities: openaiCapabilities,
     price: {
@@ -95,12 +42,12 @@ const openaiChat: ChatEntry[] = [
     },
   },
   {
-    // Refuses `reasoning_effort: "none"`, without which OpenAI's chat completions take no function tools.
+    // Refuses `reasoning_effort: "none"`: its tools work through the Responses API alone.
     name: "gpt-6.1-sol",
     tier: "reasoning",
     contextWindow: openaiFlatPriceWindow,
     maxOutputTokens: openaiMaxOutput,
-    capabilities: ["json_schema", "images", "reasoning"],
+    capabilities: openaiCapabilities,
     price: {
       input: 2,
       cached: 0.1,
@@ -112,7 +59,7 @@ const openaiChat: ChatEntry[] = [
   {
     name: "gpt-6-sol",
     tier: "reasoning",
-    contextWindow: openaiFlatPriceWindow,
+    contextWindow: openaiWindow,
     maxOutputTokens: openaiMaxOutput,
     capabilities: openaiCapabilities,
     price: {
@@ -129,7 +76,7 @@ const openaiChat: ChatEntry[] = [
 const openaiFast: ChatEntry = {
   name: "gpt-6-luna",
   tier: "fast",
-  contextWindow: openaiFlatPriceWindow,
+  contextWindow: openaiWindow,
   maxOutputTokens: openaiMaxOutput,
   capabilities: openaiCapabilities,
   price: {
@@ -165,11 +112,14 @@ const workersAiChat: ChatEntry[] = [
 
 /**
  * Every model Parapet knows by name, in the order in which a tier tries them. Prices are the vendors' standard rates with
- * the day they were read; a deployment changes or adds models with PARAPET_PROVIDERS.
+ * the day they were read, from price-list.json where it knows the model; a deployment changes them with PARAPET_PRICES and
+ * adds models with PARAPET_PROVIDERS.
  */
 export const catalog: readonly ModelCard[] = [
   ...workersAiChat.map((entry) => chatCard("workers-ai", true, entry)),
   ...[openaiFast, ...openaiChat].map((entry) => chatCard("openai", false, entry)),
+  ...anthropicCards,
+  ...googleCards,
   embeddingCard("workers-ai", true, {
     name: "@cf/baai/bge-m3",
     contextWindow: 8_192,

@@ -1,16 +1,7 @@
 import { z } from "zod";
 import { AppError } from "../core/errors.ts";
-import { tiers, type ModelCard } from "../core/model.ts";
-import { picoPerToken } from "./catalog.ts";
-
-const usdPerMillion = z.number().min(0).max(10_000);
-
-const price = z.strictObject({
-  inputUsdPerMillion: usdPerMillion,
-  cachedInputUsdPerMillion: usdPerMillion.optional(),
-  cacheWriteInputUsdPerMillion: usdPerMillion.optional(),
-  outputUsdPerMillion: usdPerMillion.default(0),
-});
+import { modelCapabilities, tiers, type ModelCard } from "../core/model.ts";
+import { toTokenPrice, usdPrice } from "./usd-price.ts";
 
 const model = z.strictObject({
   name: z.string().min(1).max(200),
@@ -18,13 +9,15 @@ const model = z.strictObject({
   tier: z.enum(tiers).optional(),
   contextWindow: z.int().min(1),
   maxOutputTokens: z.int().min(0),
-  capabilities: z.array(z.enum(["tools", "json_schema", "images", "reasoning"])).default([]),
+  capabilities: z.array(z.enum(modelCapabilities)).default([]),
+  /** The server continues a conversation that ends with the assistant's own words (vLLM, llama.cpp and Ollama can). */
+  prefill: z.boolean().default(false),
   /** `null`: the price is unknown, and nothing is admitted. */
-  price: price.nullable(),
+  price: usdPrice.nullable(),
 });
 
 /** Providers that Parapet itself names; a setting must not take their place. */
-const reservedNames = new Set(["openai", "workers-ai", "local", "parapet"]);
+const reservedNames = new Set(["openai", "anthropic", "google", "workers-ai", "local", "parapet"]);
 
 const provider = z.strictObject({
   name: z
@@ -86,18 +79,8 @@ function toCard(entry: z.infer<typeof model>, providerName: string, staysAtEdge:
     maxOutputTokens: entry.maxOutputTokens,
     capabilities: entry.capabilities,
     staysAtEdge,
-    price: entry.price === null ? null : toPrice(entry.price),
-  };
-}
-
-function toPrice(entry: z.infer<typeof price>): NonNullable<ModelCard["price"]> {
-  const written = entry.cacheWriteInputUsdPerMillion;
-  return {
-    inputPico: picoPerToken(entry.inputUsdPerMillion),
-    cachedInputPico: picoPerToken(entry.cachedInputUsdPerMillion ?? entry.inputUsdPerMillion),
-    ...(written === undefined ? {} : { cacheWriteInputPico: picoPerToken(written) }),
-    outputPico: picoPerToken(entry.outputUsdPerMillion),
-    source: "PARAPET_PROVIDERS",
+    prefill: entry.prefill,
+    price: entry.price === null ? null : toTokenPrice(entry.price, "PARAPET_PROVIDERS"),
   };
 }
 

@@ -1,3 +1,4 @@
+import { systemClock, type Clock } from "../core/clock.ts";
 import { AppError } from "../core/errors.ts";
 import type { ChatModel, EmbeddingModel, ModelCard, Tier } from "../core/model.ts";
 
@@ -17,9 +18,12 @@ export interface RegistryParts {
   cards: readonly ModelCard[];
   /** By provider; a card whose provider is missing here is not offered. */
   models: ReadonlyMap<string, ChatModel & EmbeddingModel>;
+  /** Tells which of a card's prices is in force. */
+  clock?: Clock;
 }
 
-export function createRegistry({ cards, models }: RegistryParts): ModelRegistry {
+/** The models whose provider can be called, each with the price in force at the moment it is asked for. */
+export function createRegistry({ cards, models, clock = systemClock }: RegistryParts): ModelRegistry {
   const byId = new Map<string, ModelCard>();
   for (const card of cards) {
     if (models.has(card.provider) && !byId.has(card.id)) byId.set(card.id, card);
@@ -33,10 +37,22 @@ export function createRegistry({ cards, models }: RegistryParts): ModelRegistry 
   };
 
   return {
-    find: (id) => byId.get(id) ?? null,
-    listForTier: (tier) => offered.filter((card) => card.kind === "chat" && card.tier === tier),
-    list: () => [...offered],
+    find(id) {
+      const card = byId.get(id);
+      return card === undefined ? null : priceNow(card, clock());
+    },
+    listForTier: (tier) =>
+      offered.filter((card) => card.kind === "chat" && card.tier === tier).map((card) => priceNow(card, clock())),
+    list: () => offered.map((card) => priceNow(card, clock())),
     chatModelFor: modelFor,
     embeddingModelFor: modelFor,
   };
+}
+
+/** The card with the last of its prices that has begun, and those still to come. */
+function priceNow(card: ModelCard, nowMs: number): ModelCard {
+  const begun = card.nextPrices?.findLastIndex(({ fromMs }) => fromMs <= nowMs) ?? -1;
+  const current = card.nextPrices?.[begun];
+  if (card.nextPrices === undefined || current === undefined) return card;
+  return { ...card, price: current.price, nextPrices: card.nextPrices.slice(begun + 1) };
 }

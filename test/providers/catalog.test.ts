@@ -7,12 +7,15 @@ describe("the catalogue", () => {
   it.each(catalog.map((card) => [card.id, card] as const))(
     "prices %s in whole pico-USD, with a dated source",
     (_id, card) => {
-      const price = card.price;
-      if (price === null) return;
-      const { source, ...picos } = price;
-      expect(source).toMatch(/20\d\d-\d\d-\d\d/);
-      for (const pico of Object.values(picos)) expect(Number.isInteger(pico)).toBe(true);
-      expect(price.cachedInputPico).toBeLessThanOrEqual(price.inputPico);
+      const prices = [card.price, ...(card.nextPrices ?? []).map((next) => next.price)];
+      for (const price of prices) {
+        if (price === null) continue;
+        const { source, readOn, above, ...picos } = price;
+        expect(source).not.toBe("");
+        expect(readOn).toMatch(/^20\d\d-\d\d-\d\d$/);
+        for (const pico of Object.values({ ...picos, ...above })) expect(Number.isInteger(pico)).toBe(true);
+        expect(price.cachedInputPico).toBeLessThanOrEqual(price.inputPico);
+      }
     },
   );
 
@@ -31,6 +34,12 @@ describe("the catalogue", () => {
         expect(catalog.some((card) => card.tier === tier && card.capabilities.includes(capability))).toBe(true);
       }
     }
+  });
+
+  it("bounds an embedding by what a text costs, not a recording", () => {
+    const card = catalog.find((each) => each.id === "google/gemini-embedding-2");
+    if (card?.price == null) throw new Error("no price");
+    expect(upperBoundOf({ input: 1_000_000, output: 0 }, card.price)).toBe(200_000);
   });
 
   it("embeds at the edge", () => {

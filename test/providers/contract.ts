@@ -1,7 +1,7 @@
 import { describe, expect, inject, it, vi } from "vitest";
 import type { ChatRequest } from "../../src/core/chat.ts";
 import { AppError } from "../../src/core/errors.ts";
-import type { ChatModel, EmbeddingModel, ModelCall, ModelCard } from "../../src/core/model.ts";
+import type { ChatModel, EmbeddingModel, ModelCall, ModelCard, UpstreamLimit } from "../../src/core/model.ts";
 import type { Timeouts } from "../../src/providers/call-watch.ts";
 import type { ProviderStats } from "../support/scripted-provider.ts";
 import { collectParts } from "./collect-parts.ts";
@@ -13,6 +13,30 @@ export interface ContractSubject {
   cardFor(behaviour: string): ModelCard;
   /** Classic Workers AI has no refusals, finish reasons or token details to pass on. */
   isClassic: boolean;
+  /** What the wire can do beyond the least that every provider owes; what is absent is not tested. */
+  carries?: ContractFeatures;
+}
+
+export interface ContractFeatures {
+  /** Images and files of a user's message reach the wire. */
+  images?: boolean;
+  files?: boolean;
+  /** A JSON schema reaches the wire. */
+  jsonSchema?: boolean;
+  /** A tool's result goes back with the id of its call. */
+  toolResults?: boolean;
+  /** Cached, written and reasoning tokens are told apart: model `cached`. */
+  tokenClasses?: boolean;
+  /** Answers that a filter stopped are told: model `filtered`. */
+  contentFilter?: boolean;
+  /** Thinking comes apart from the answer: model `think`. */
+  thinking?: boolean;
+  /** The stop sequence that ended an answer is named: model `stop-sequence`. */
+  stopSequence?: boolean;
+  /** Headers say what is left of the provider's own limits: model `limited`, 3 requests for 30 s. */
+  limits?: boolean;
+  /** False for a vendor without embeddings. */
+  embeddings?: boolean;
 }
 
 export function callOf(
@@ -45,8 +69,39 @@ export async function failureOf(work: Promise<unknown>): Promise<AppError> {
 const hello = "Hello from the scripted provider.";
 const weather = { type: "function" as const, function: { name: "get_weather", parameters: { type: "object" } } };
 
+const question = { type: "text" as const, text: "What is this?" };
+const pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+const image = { type: "image_url" as const, image_url: { url: `data:image/png;base64,${pixel}` } };
+const pdf = "JVBERi0xLjQKJcOkw7zDtsOf";
+const file = { type: "file" as const, file: { filename: "a.pdf", file_data: `data:application/pdf;base64,${pdf}` } };
+const verdictFormat: ChatRequest["response_format"] = {
+  type: "json_schema",
+  json_schema: {
+    name: "verdict",
+    strict: true,
+    schema: {
+      type: "object",
+      properties: { is_spam: { type: "boolean" } },
+      required: ["is_spam"],
+      additionalProperties: false,
+    },
+  },
+};
+const askedTheWeather: ChatRequest["messages"] = [
+  { role: "user", content: "How is the weather in Lyon?" },
+  {
+    role: "assistant",
+    content: null,
+    tool_calls: [{ id: "call_1", type: "function", function: { name: "get_weather", arguments: '{"city":"Lyon"}' } }],
+  },
+  { role: "tool", tool_call_id: "call_1", content: "It rains in Lyon." },
+];
+
 /** What every provider owes the gateway, whatever its wire looks like. */
-export function describeProviderContract(name: string, { create, cardFor, isClassic }: ContractSubject): void {
+export function describeProviderContract(
+  name: string,
+  { create, cardFor, isClassic, carries = {} }: ContractSubject,
+): void {
   const uniqueCard = (behaviour: string) => cardFor(`${behaviour}~${crypto.randomUUID()}`);
 
   describe(`${name}, whole answers`, () => {
@@ -189,6 +244,7 @@ export function describeProviderContract(name: string, { create, cardFor, isClas
       ["429", { code: "upstream_rate_limited", retryable: true }],
       ["500", { code: "upstream_error", retryable: true }],
       ["503", { code: "upstream_error", retryable: true }],
+      ["529", { code: "upstream_error", retryable: true }],
       ["html", { code: "upstream_invalid_response", retryable: true }],
       ["half-frame", { code: "upstream_invalid_response", retryable: true }],
       ["empty-stream", { code: "upstream_invalid_response", retryable: true }],
@@ -200,11 +256,17 @@ export function describeProviderContract(name: string, { create, cardFor, isClas
       expect(await failureOf(create(patient).chat(callOf(cardFor(behaviour))))).toMatchObject(expected);
     });
 
-    it.each(cases.slice(0, 9))("maps %s before a stream begins", async (behaviour, expected) => {
+    it.each(cases.slice(0, 10))("maps %s before a stream begins", async (behaviour, expected) => {
       const work = create(patient)
         .stream(callOf(cardFor(behaviour)))
         .then((stream) => readAll(stream.getReader()));
       expect(await failureOf(work)).toMatchObject(expected);
+    });
+
+    it("waits for a slow answer within its time", async () => {
+      expect((await create(patient).chat(callOf(cardFor("slow-150")))).content).toBe(hello);
+      const { failure, text } = await collectParts(await create(patient).stream(callOf(cardFor("first-token-150"))));
+      expect({ failure, text }).toEqual({ failure: null, text: hello });
     });
 
     it("stops waiting at the total timeout", async () => {
@@ -232,7 +294,7 @@ export function describeProviderContract(name: string, { create, cardFor, isClas
     });
   });
 
-  describe(`${name}, embeddings`, () => {
+  describe.runIf(carries.embeddings !== false)(`${name}, embeddings`, () => {
     it("gives a vector for each text, in their order", async () => {
       const call = {
         card: cardFor("embed-8"),
@@ -254,6 +316,93 @@ export function describeProviderContract(name: string, { create, cardFor, isClas
     ])("maps %s", async (behaviour, code) => {
       const call = { card: cardFor(behaviour), inputs: ["x"], signal: neverAborted(), traceparent: "" };
       expect(await failureOf(create(patient).embed(call))).toMatchObject({ code, retryable: true });
+    });
+  });
+
+  /** The body the provider was sent for a request. */
+  const bodySentFor = async (change: Partial<ChatRequest>): Promise<unknown> => {
+    const card = uniqueCard("ok");
+    await create(patient).chat(callOf(card, change));
+    return (await readStats()).recorded.find((request) => request.model === card.name)?.body;
+  };
+
+  describe(`${name}, what it carries`, () => {
+    it.runIf(carries.images)("sends an image with its question", async () => {
+      const body = JSON.stringify(await bodySentFor({ messages: [{ role: "user", content: [question, image] }] }));
+      expect(body).toContain(pixel);
+      expect(body).toContain(question.text);
+    });
+
+    it.runIf(carries.files)("sends a file with its question", async () => {
+      const body = JSON.stringify(await bodySentFor({ messages: [{ role: "user", content: [question, file] }] }));
+      expect(body).toContain(pdf);
+      expect(body).toContain(question.text);
+    });
+
+    it.runIf(carries.jsonSchema)("sends the schema of the answer", async () => {
+      const body = JSON.stringify(await bodySentFor({ response_format: verdictFormat }));
+      expect(body).toContain("is_spam");
+    });
+
+    it.runIf(carries.toolResults)("sends a tool's result after its call", async () => {
+      const body = JSON.stringify(await bodySentFor({ messages: askedTheWeather, tools: [weather] }));
+      expect(body).toContain("Lyon");
+      expect(body).toContain("It rains in Lyon.");
+      expect(body.indexOf("It rains in Lyon.")).toBeGreaterThan(body.indexOf("get_weather"));
+    });
+
+    it.runIf(carries.tokenClasses)(
+      "counts cached, written and reasoning tokens apart, in and out of a stream",
+      async () => {
+        const expected = {
+          inputTokens: 2006,
+          cachedInputTokens: 1920,
+          outputTokens: 300,
+          reasoningTokens: 256,
+          estimated: false,
+        };
+        expect((await create(patient).chat(callOf(cardFor("cached")))).usage).toMatchObject(expected);
+        const { parts } = await collectParts(await create(patient).stream(callOf(cardFor("cached"))));
+        expect(parts.at(-1)).toMatchObject({ type: "usage", usage: expected });
+      },
+    );
+
+    it.runIf(carries.contentFilter)("says when a filter stopped the answer", async () => {
+      expect((await create(patient).chat(callOf(cardFor("filtered")))).finishReason).toBe("content_filter");
+      const { parts } = await collectParts(await create(patient).stream(callOf(cardFor("filtered"))));
+      expect(parts).toContainEqual({ type: "finish", reason: "content_filter" });
+    });
+
+    it.runIf(carries.thinking)("gives thinking apart from the answer", async () => {
+      const result = await create(patient).chat(callOf(cardFor("think")));
+      expect(result.content).toBe(hello);
+      expect(result.thinking).toMatchObject([{ type: "thinking", thinking: "Let me think." }]);
+      const { parts, text } = await collectParts(await create(patient).stream(callOf(cardFor("think"))));
+      expect(text).toBe(hello);
+      const deltas = parts.flatMap((part) => (part.type === "thinking-delta" ? [part.text] : []));
+      expect(deltas.join("")).toBe("Let me think.");
+      expect(parts).toContainEqual({ type: "thinking-end", block: result.thinking?.[0] });
+    });
+
+    it.runIf(carries.stopSequence)("names the stop sequence that ended the answer", async () => {
+      const stopped = { finishReason: "stop", stopSequence: "END" };
+      const call = callOf(cardFor("stop-sequence"), { stop: ["END"] });
+      expect(await create(patient).chat(call)).toMatchObject(stopped);
+      const { parts } = await collectParts(await create(patient).stream(call));
+      expect(parts).toContainEqual({ type: "finish", reason: "stop", stopSequence: "END" });
+    });
+
+    it.runIf(carries.limits)("hears what is left of the provider's limits", async () => {
+      const heard: UpstreamLimit[] = [];
+      const call = { ...callOf(cardFor("limited")), onLimits: (limits: UpstreamLimit[]) => void heard.push(...limits) };
+      await create(patient).chat(call);
+      await readAll((await create(patient).stream(call)).getReader());
+      const requests = heard.filter((limit) => limit.kind === "requests");
+      expect(requests.map((limit) => limit.remaining)).toEqual([3, 3]);
+      for (const { resetMs } of requests) {
+        expect(resetMs).toBeGreaterThan(20_000);
+        expect(resetMs).toBeLessThanOrEqual(30_000);
+      }
     });
   });
 

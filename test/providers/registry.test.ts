@@ -23,7 +23,8 @@ describe("the registry", () => {
       ["openai", model],
     ]);
     const fast = createRegistry({ cards: catalog, models }).listForTier("fast");
-    expect(fast.map((card) => card.id)).toEqual(catalog.filter((card) => card.tier === "fast").map((card) => card.id));
+    const expected = catalog.filter((card) => card.tier === "fast" && models.has(card.provider));
+    expect(fast.map((card) => card.id)).toEqual(expected.map((card) => card.id));
     expect(fast.every((card) => card.kind === "chat")).toBe(true);
   });
 
@@ -41,5 +42,19 @@ describe("the registry", () => {
     const [card] = catalog;
     if (card === undefined) throw new Error("no card");
     expect(() => createRegistry({ cards: catalog, models: new Map() }).chatModelFor(card)).toThrow("not configured");
+  });
+
+  it("gives the price in force at the moment, and what is still to come", () => {
+    let nowMs = Date.parse("2026-11-30T23:59:59.999Z");
+    const registry = createRegistry({ cards: catalog, models: new Map([["google", model]]), clock: () => nowMs });
+    const argon = () => registry.find("google/gemini-4-argon");
+    expect(argon()?.price?.inputPico).toBe(2_000_000);
+    expect(argon()?.nextPrices).toHaveLength(1);
+    nowMs += 1;
+    expect(argon()?.price).toMatchObject({ inputPico: 4_000_000, cachedInputPico: 200_000, outputPico: 20_000_000 });
+    expect(argon()?.nextPrices).toEqual([]);
+    expect(registry.listForTier("reasoning").find((card) => card.name === "gemini-4-argon")?.price).toEqual(
+      argon()?.price,
+    );
   });
 });

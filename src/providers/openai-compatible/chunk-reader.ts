@@ -13,6 +13,9 @@ export interface ChunkReaderOptions {
   onError(error: WireError): Error;
 }
 
+/** A block of thinking is handed on whole at its end; no model's is nearly as long. */
+const maxThinkingCharacters = 4_000_000;
+
 /** Reads OpenAI's chunks. The stream is complete only if a finish reason was seen: `[DONE]` alone proves nothing. */
 export function createChunkReader({
   provider,
@@ -24,6 +27,14 @@ export function createChunkReader({
   let isDone = false;
   let finish: string | null = null;
   let usage: WireUsage | null = null;
+  let thinking = "";
+
+  const endThinking = (): StreamPart[] => {
+    if (thinking === "") return [];
+    const block = { type: "thinking", thinking } as const;
+    thinking = "";
+    return [{ type: "thinking-end", block }];
+  };
 
   const readChunk = (value: unknown): StreamPart[] => {
     const error = findError(value);
@@ -39,7 +50,16 @@ export function createChunkReader({
     const choice = chunk.choices?.find((candidate) => (candidate.index ?? 0) === 0);
     if (choice === undefined) return parts;
     const { delta } = choice;
+    const thought = delta?.reasoning_content ?? delta?.reasoning;
+    if (thought) {
+      thinking += thought;
+      if (thinking.length > maxThinkingCharacters) throw onError({ message: "thinks without end" });
+      parts.push({ type: "thinking-delta", text: thought });
+    }
+    // The first word of the answer ends the thinking.
+    if (delta?.content || delta?.refusal || delta?.tool_calls?.length) parts.push(...endThinking());
     if (delta?.content) parts.push({ type: "text-delta", text: delta.content });
+    if (choice.logprobs?.content?.length) parts.push({ type: "logprobs", content: choice.logprobs.content });
     if (delta?.refusal) parts.push({ type: "refusal-delta", text: delta.refusal });
     parts.push(...toolParts(delta, calls));
     finish = choice.finish_reason ?? finish;
@@ -60,7 +80,10 @@ export function createChunkReader({
     isDone: () => isDone,
     end() {
       if (finish === null) throw incomplete(provider, "broke off its answer before it was finished");
-      const parts: StreamPart[] = [{ type: "finish", reason: mapFinishReason(finish, calls.size > 0) }];
+      const parts: StreamPart[] = [
+        ...endThinking(),
+        { type: "finish", reason: mapFinishReason(finish, calls.size > 0) },
+      ];
       if (usage !== null) parts.push({ type: "usage", usage: toTokenUsage(usage) });
       return parts;
     },

@@ -1,5 +1,6 @@
 import type { ChatMessage, ChatRequest } from "../../core/chat.ts";
 import type { ModelCard } from "../../core/model.ts";
+import { effortOf } from "../../core/reasoning-effort.ts";
 
 /**
  * How far a server follows OpenAI. `openai`: its own service, where reasoning models refuse `max_tokens` and sampling
@@ -12,6 +13,7 @@ export type Dialect = "openai" | "compatible";
  * - `parapet`: ours, never the provider's.
  * - `user`, `safety_identifier`: who asks stays in Parapet, whose audit log answers that question.
  * - `metadata`, `store`: Parapet keeps content, under its own retention; OpenAI is told to keep none (it does by default).
+ * - `thinking`: becomes an effort, which is what these servers know. `thinking_blocks`: signed for somebody else.
  * - `service_tier`: other tiers have other prices than the one the request was admitted at.
  */
 export function convertChatRequest(request: ChatRequest, card: ModelCard, dialect: Dialect): Record<string, unknown> {
@@ -25,9 +27,15 @@ export function convertChatRequest(request: ChatRequest, card: ModelCard, dialec
     // Reasoning models refuse the old name, older servers know no other.
     [isOpenAI ? "max_completion_tokens" : "max_tokens"]: maxTokens,
     ...(isOpenAI && isReasoning(card, effort) ? {} : sampling(request)),
+    // Not every server knows how to look only at the likeliest; OpenAI refuses the field.
+    top_k: isOpenAI ? undefined : request.top_k,
     stop: request.stop,
     seed: request.seed,
-    tools: request.tools,
+    logprobs: request.logprobs,
+    top_logprobs: request.logprobs === true ? request.top_logprobs : undefined,
+    // Token numbers mean something to one model only: the one the caller named.
+    logit_bias: request.logit_bias,
+    tools: request.tools?.map(({ type, function: definition }) => ({ type, function: definition })),
     tool_choice: request.tools && request.tool_choice,
     parallel_tool_calls: request.tools && request.parallel_tool_calls,
     response_format: request.response_format,
@@ -36,6 +44,7 @@ export function convertChatRequest(request: ChatRequest, card: ModelCard, dialec
       ? {
           verbosity: request.verbosity,
           prompt_cache_key: request.prompt_cache_key,
+          prompt_cache_retention: request.prompt_cache_retention,
           store: false,
           service_tier: "default",
         }
@@ -47,7 +56,7 @@ export function convertChatRequest(request: ChatRequest, card: ModelCard, dialec
 /** OpenAI's chat completions take function tools from reasoning models only at effort `none`. */
 function chooseEffort(request: ChatRequest, card: ModelCard, isOpenAI: boolean): ChatRequest["reasoning_effort"] {
   if (!card.capabilities.includes("reasoning")) return undefined;
-  return request.reasoning_effort ?? (isOpenAI && request.tools ? "none" : undefined);
+  return effortOf(request) ?? (isOpenAI && request.tools ? "none" : undefined);
 }
 
 function isReasoning(card: ModelCard, effort: ChatRequest["reasoning_effort"]): boolean {
@@ -64,13 +73,23 @@ function sampling(request: ChatRequest): Record<string, unknown> {
   };
 }
 
+/** Cache marks and thinking are Anthropic's, and a stranger's fields are an error to OpenAI. */
 function convertMessage(message: ChatMessage, isOpenAI: boolean): Record<string, unknown> {
-  if (isOpenAI) return withoutAbsent({ ...message });
-  if (message.role === "developer") return { ...message, role: "system" };
-  if (message.role !== "assistant") return { ...message };
+  const content = Array.isArray(message.content)
+    ? message.content.map((part) => ("cache_control" in part ? { ...part, cache_control: undefined } : part))
+    : message.content;
+  if (message.role === "tool") return { role: "tool", tool_call_id: message.tool_call_id, content };
+  if (message.role === "user") return withoutAbsent({ role: "user", name: message.name, content });
+  if (message.role !== "assistant") {
+    const role = message.role === "developer" && !isOpenAI ? "system" : message.role;
+    return withoutAbsent({ role, name: message.name, content });
+  }
+  const { name, refusal, tool_calls: calls } = message;
+  const toolCalls = calls?.map(({ id, type, function: called }) => ({ id, type, function: called }));
+  if (isOpenAI) return withoutAbsent({ role: "assistant", name, content, refusal, tool_calls: toolCalls });
   // A refusal is a field only OpenAI knows; as text the model still sees that it refused.
-  const { refusal, ...rest } = message;
-  return { ...rest, content: message.content ?? refusal ?? (message.tool_calls ? null : "") };
+  const said = content ?? refusal ?? (calls ? null : "");
+  return withoutAbsent({ role: "assistant", name, content: said, tool_calls: toolCalls });
 }
 
 /** Absent and `null` mean the same to OpenAI; not every server takes a `null`. */

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { choiceLogprob } from "../../core/chat.ts";
 import type { TokenUsage } from "../../core/money.ts";
 
 /** OpenAI's answers, as far as the gateway carries them. Servers that copy the format leave things out: so may these. */
@@ -9,10 +10,23 @@ const wireUsage = z.object({
   prompt_tokens: count,
   completion_tokens: count.default(0),
   total_tokens: count.optional(),
-  prompt_tokens_details: z.object({ cached_tokens: count.nullish(), cache_write_tokens: count.nullish() }).nullish(),
+  prompt_tokens_details: z
+    .object({ cached_tokens: count.nullish(), cache_write_tokens: count.nullish(), audio_tokens: count.nullish() })
+    .nullish(),
+  /** DeepSeek's word for the cached ones. */
+  prompt_cache_hit_tokens: count.nullish(),
   completion_tokens_details: z.object({ reasoning_tokens: count.nullish() }).nullish(),
 });
 export type WireUsage = z.infer<typeof wireUsage>;
+
+/** As DeepSeek and vLLM call what a model thinks, and as OpenRouter does. */
+const thought = { reasoning_content: z.string().nullish(), reasoning: z.string().nullish().catch(null) };
+
+/** Logprobs nobody can read are left out: the answer is what was asked for. */
+const logprobs = z
+  .object({ content: z.array(choiceLogprob).nullish() })
+  .nullish()
+  .catch(null);
 
 /** A usage nobody can read is as good as none: the gateway counts for itself then. */
 const usage = wireUsage.nullish().catch(null);
@@ -29,7 +43,9 @@ export const chatCompletion = z.object({
     .array(
       z.object({
         finish_reason: z.string().nullish(),
+        logprobs,
         message: z.object({
+          ...thought,
           content: z.string().nullish(),
           refusal: z.string().nullish(),
           tool_calls: z.array(completeToolCall).nullish(),
@@ -49,8 +65,10 @@ export const chatChunk = z.object({
       z.object({
         index: z.int().nullish(),
         finish_reason: z.string().nullish(),
+        logprobs,
         delta: z
           .object({
+            ...thought,
             content: z.string().nullish(),
             refusal: z.string().nullish(),
             tool_calls: z
@@ -98,12 +116,14 @@ export function findError(body: unknown): WireError | null {
 export function toTokenUsage(wire: WireUsage): TokenUsage {
   const reasoning = wire.completion_tokens_details?.reasoning_tokens ?? 0;
   const written = wire.prompt_tokens_details?.cache_write_tokens ?? 0;
+  const audio = wire.prompt_tokens_details?.audio_tokens ?? 0;
   // OpenAI counts reasoning tokens among the completion's; some servers beside them, as their total shows.
   const isBeside = reasoning > 0 && wire.total_tokens === wire.prompt_tokens + wire.completion_tokens + reasoning;
   return {
     inputTokens: wire.prompt_tokens,
-    cachedInputTokens: wire.prompt_tokens_details?.cached_tokens ?? 0,
+    cachedInputTokens: wire.prompt_tokens_details?.cached_tokens ?? wire.prompt_cache_hit_tokens ?? 0,
     ...(written > 0 ? { cacheWriteInputTokens: written } : {}),
+    ...(audio > 0 ? { audioInputTokens: audio } : {}),
     outputTokens: wire.completion_tokens + (isBeside ? reasoning : 0),
     reasoningTokens: reasoning,
     estimated: false,

@@ -24,7 +24,7 @@ const tools: ChatRequest["tools"] = [{ type: "function", function: { name: "f" }
 describe("the body sent to OpenAI", () => {
   it("keeps nothing there, at the standard price, under the new name of the limit", () => {
     const body = convertChatRequest(
-      { ...request, max_tokens: 5, store: true, service_tier: "priority" },
+      { ...request, max_tokens: 5, store: true, service_tier: "auto" },
       cardWith(),
       "openai",
     );

@@ -33,6 +33,15 @@ describeProviderContract("an OpenAI-compatible provider", {
   create: (timeouts) => create({ timeouts }),
   cardFor,
   isClassic: false,
+  carries: {
+    images: true,
+    files: true,
+    jsonSchema: true,
+    toolResults: true,
+    tokenClasses: true,
+    contentFilter: true,
+    thinking: true,
+  },
 });
 
 describe("an OpenAI-compatible provider", () => {
