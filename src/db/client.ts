@@ -30,7 +30,7 @@ export async function withDatabase<T>(query: () => Promise<T>): Promise<T> {
 /** True once the newest migration has run. */
 export async function isMigrated(db: Database): Promise<boolean> {
   try {
-    await db.run(sql`select 1 from eval_results limit 1`);
+    await db.run(sql`select 1 from usage_rollup limit 1`);
     return true;
   } catch (cause) {
     if (isMissingTable(cause)) return false;

@@ -11,6 +11,8 @@ export type KeyRow = typeof keys.$inferSelect;
 export interface KeyStore {
   insertKey(row: KeyRow, audit: AuditRecord): Promise<void>;
   findKey(projectId: string, id: string): Promise<KeyRow | null>;
+  /** The youngest of a line of rotations. */
+  findNewestOfRoot(projectId: string, rootId: string): Promise<KeyRow | null>;
   /** Newest first; `before` is where the page before ended. */
   listKeys(projectId: string, page: { limit: number; before: TimeCursor | null }): Promise<KeyRow[]>;
   /** False when there is no such live key. */
@@ -31,6 +33,16 @@ export function createKeyStore(db: Database): KeyStore {
           .select()
           .from(keys)
           .where(and(eq(keys.projectId, projectId), eq(keys.id, id)));
+        return rows[0] ?? null;
+      }),
+    findNewestOfRoot: (projectId, rootId) =>
+      withDatabase(async () => {
+        const rows = await db
+          .select()
+          .from(keys)
+          .where(and(eq(keys.projectId, projectId), eq(keys.rootId, rootId)))
+          .orderBy(desc(keys.createdAtMs), desc(keys.id))
+          .limit(1);
         return rows[0] ?? null;
       }),
     listKeys: (projectId, { limit, before }) =>

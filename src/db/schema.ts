@@ -1,6 +1,6 @@
 import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
 
-/** API keys. The secret part is never stored: a key verifies by its own HMAC. Limits apply per subject; null means the default. */
+/** API keys. The secret part is never stored: a key verifies by its own HMAC. Limits are the key's as its own subject, and stand above those it acts for. */
 export const keys = sqliteTable(
   "keys",
   {
@@ -12,6 +12,8 @@ export const keys = sqliteTable(
     tokensPerMinute: integer("tokens_per_minute"),
     dailyBudgetMicros: integer("daily_budget_micros"),
     monthlyBudgetMicros: integer("monthly_budget_micros"),
+    /** `abort` or `drain`: what becomes of a running call when its client leaves. */
+    onDisconnect: text("on_disconnect").$type<"abort" | "drain">().notNull().default("abort"),
     createdAtMs: integer("created_at_ms").notNull(),
     expiresAtMs: integer("expires_at_ms"),
     revokedAtMs: integer("revoked_at_ms"),
@@ -20,6 +22,27 @@ export const keys = sqliteTable(
     rootId: text("root_id").notNull(),
   },
   (table) => [index("keys_by_project").on(table.projectId, table.createdAtMs)],
+);
+
+/** Limits of a whole project, of a key over all its subjects, of a feature, or of one subject; null is no limit. */
+export const budgets = sqliteTable(
+  "budgets",
+  {
+    id: text("id").primaryKey(),
+    projectId: text("project_id").notNull(),
+    kind: text("kind").$type<"project" | "key" | "feature" | "subject">().notNull(),
+    /** The root key's id, the feature's name or the subject's id; empty for the project. */
+    target: text("target").notNull(),
+    requestsPerMinute: integer("requests_per_minute"),
+    tokensPerMinute: integer("tokens_per_minute"),
+    dailyBudgetMicros: integer("daily_budget_micros"),
+    monthlyBudgetMicros: integer("monthly_budget_micros"),
+    /** Hears of 50, 80 and 100 % of a budget. */
+    webhookUrl: text("webhook_url"),
+    createdAtMs: integer("created_at_ms").notNull(),
+    updatedAtMs: integer("updated_at_ms").notNull(),
+  },
+  (table) => [uniqueIndex("budgets_by_target").on(table.projectId, table.kind, table.target)],
 );
 
 /** Administrative audit rows that wait for the project's collector: written in the batch of the change they record. */
@@ -74,11 +97,13 @@ export const usage = sqliteTable(
     tier: text("tier"),
     feature: text("feature"),
     task: text("task"),
+    agent: text("agent"),
     promptName: text("prompt_name"),
     promptVersion: text("prompt_version"),
     promptHash: text("prompt_hash"),
     inputTokens: integer("input_tokens").notNull(),
     cachedInputTokens: integer("cached_input_tokens").notNull(),
+    cacheWriteInputTokens: integer("cache_write_input_tokens").notNull().default(0),
     outputTokens: integer("output_tokens").notNull(),
     reasoningTokens: integer("reasoning_tokens").notNull(),
     costMicros: integer("cost_micros").notNull(),
@@ -89,6 +114,54 @@ export const usage = sqliteTable(
     outcome: text("outcome").notNull(),
   },
   (table) => [index("usage_by_project").on(table.projectId, table.atMs)],
+);
+
+/**
+ * `usage` summed by the UTC hour and by everything a report groups by; `""` stands for "none". Triggers on `usage` keep it
+ * (migration 0005), so that a row that was there already changes nothing here either.
+ */
+export const usageRollup = sqliteTable(
+  "usage_rollup",
+  {
+    projectId: text("project_id").notNull(),
+    hourMs: integer("hour_ms").notNull(),
+    keyId: text("key_id").notNull(),
+    subjectId: text("subject_id").notNull(),
+    provider: text("provider").notNull(),
+    model: text("model").notNull(),
+    feature: text("feature").notNull(),
+    task: text("task").notNull(),
+    agent: text("agent").notNull(),
+    promptName: text("prompt_name").notNull(),
+    promptVersion: text("prompt_version").notNull(),
+    calls: integer("calls").notNull(),
+    failedCalls: integer("failed_calls").notNull(),
+    inputTokens: integer("input_tokens").notNull(),
+    cachedInputTokens: integer("cached_input_tokens").notNull(),
+    cacheWriteInputTokens: integer("cache_write_input_tokens").notNull(),
+    outputTokens: integer("output_tokens").notNull(),
+    reasoningTokens: integer("reasoning_tokens").notNull(),
+    costMicros: integer("cost_micros").notNull(),
+    estimatedCalls: integer("estimated_calls").notNull(),
+    lastAtMs: integer("last_at_ms").notNull(),
+  },
+  (table) => [
+    primaryKey({
+      columns: [
+        table.projectId,
+        table.hourMs,
+        table.keyId,
+        table.subjectId,
+        table.provider,
+        table.model,
+        table.feature,
+        table.task,
+        table.agent,
+        table.promptName,
+        table.promptVersion,
+      ],
+    }),
+  ],
 );
 
 /** The hash chain, one per project: `hash` covers the sequence, the previous hash and the record's canonical JSON. */
