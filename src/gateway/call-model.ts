@@ -1,6 +1,5 @@
-import { AppError } from "../core/errors.ts";
+import { AppError, type ErrorCode } from "../core/errors.ts";
 import type { ChatRequest } from "../core/chat.ts";
-import { sha256Hex } from "../core/hash.ts";
 import type { ChatResult, ModelCall, StreamPart } from "../core/model.ts";
 import type { TokenUsage } from "../core/money.ts";
 import { attribute } from "../telemetry/attributes.ts";
@@ -8,15 +7,21 @@ import type { Span } from "../telemetry/trace.ts";
 import { codeOf, noUsage, usageOfFailure, usageRow, type CallIdentity } from "./account-call.ts";
 import type { Candidate } from "./choose-route.ts";
 import { providerAttribute } from "./embed-texts.ts";
-import { estimateTokens, measurePrompt } from "./estimate-tokens.ts";
+import { measurePrompt } from "./estimate-tokens.ts";
 import type { Hold } from "./hold.ts";
+import { createOutputText, type OutputText } from "./output-text.ts";
 import type { GatewayDeps, RequestScope } from "./request-scope.ts";
+import { outcomeOf, type Permit } from "./upstreams.ts";
 
 export interface ModelAttempt {
   candidate: Candidate;
   request: ChatRequest;
   identity: CallIdentity;
   hold: Hold;
+  /** Hears how the call went; absent for calls that nobody chose a model for. */
+  permit?: Permit;
+  /** Tokens of the same answer that came before this call. */
+  tokensBefore?: number;
 }
 
 /** One attempt at a whole answer: one span, one usage row, whatever comes of it. */
@@ -24,16 +29,14 @@ export async function callModel(attempt: ModelAttempt, scope: RequestScope, deps
   const account = openAccount(attempt, scope, deps);
   try {
     const result = await deps.models.chatModelFor(attempt.candidate.card).chat(account.call);
-    const text = outputText(
-      result.content,
-      result.toolCalls.map((call) => call.function.arguments),
-    );
-    const usage = result.usage ?? account.estimate(text);
+    const output = createOutputText();
+    output.add([result.content ?? "", ...result.toolCalls.map((call) => call.function.arguments)].join(""));
+    const usage = result.usage ?? account.estimate(output);
     account.span.set({ [attribute.responseId]: result.id, [attribute.responseModel]: result.model });
-    await account.close({ usage, text, finishReason: result.finishReason });
+    await account.close({ usage, output, finishReason: result.finishReason });
     return { ...result, usage };
   } catch (cause) {
-    throw account.fail(cause, "");
+    throw account.fail(cause, null);
   }
 }
 
@@ -41,8 +44,10 @@ export async function callModel(attempt: ModelAttempt, scope: RequestScope, deps
 export interface ModelStream {
   /** Reads the next part, among them always a `usage`; `null` at the end. Throws what the provider's failure became. */
   next(): Promise<StreamPart | null>;
-  /** For a client that has left: aborts the provider's call and books what was counted. */
-  abandon(): Promise<void>;
+  /** Aborts the provider's call and books what was counted: for a client that has left, unless another cause is named. */
+  abandon(cause?: AppError): Promise<void>;
+  /** What was booked of a stream that is over. */
+  booked(): TokenUsage;
 }
 
 /** One attempt at a stream. Resolves once the first token is there, so that a failure before it can be routed around. */
@@ -63,10 +68,12 @@ export async function openModelStream(
       if (value.type !== "start") break;
     }
   } catch (cause) {
-    throw account.fail(cause, "");
+    throw account.fail(cause, null);
   }
+  // It talks again: the others need not wait for the end of this answer.
+  if (attempt.permit?.isProbe === true) attempt.permit.end("alive");
 
-  let text = "";
+  const output = createOutputText();
   let usage: TokenUsage | null = null;
   let finishReason: string | null = null;
   const firstTokenMs = deps.clock();
@@ -74,12 +81,12 @@ export async function openModelStream(
   const observe = (part: StreamPart) => {
     if (part.type === "start")
       account.span.set({ [attribute.responseId]: part.id, [attribute.responseModel]: part.model });
-    if (part.type === "text-delta" || part.type === "refusal-delta") text += part.text;
-    if (part.type === "tool-call-delta") text += part.arguments;
+    if (part.type === "text-delta" || part.type === "refusal-delta") output.add(part.text);
+    if (part.type === "tool-call-delta") output.add(part.arguments);
     if (part.type === "usage") usage = part.usage;
     if (part.type === "finish") finishReason = part.reason;
     // Four characters a token is close enough for a heartbeat; the settlement counts properly.
-    attempt.hold.progress(Math.ceil(text.length / 4));
+    attempt.hold.progress((attempt.tokensBefore ?? 0) + Math.ceil(output.length / 4));
     return part;
   };
 
@@ -95,41 +102,50 @@ export async function openModelStream(
         if (!done) return observe(value);
         if (finishReason === null) throw incomplete();
       } catch (cause) {
-        throw account.fail(cause, text, firstTokenMs);
+        throw account.fail(cause, output, firstTokenMs);
       }
       if (usage !== null) {
-        await account.close({ usage, text, finishReason, firstTokenMs });
+        await account.close({ usage, output, finishReason, firstTokenMs });
         return null;
       }
       // The provider gave no count: ours is the stream's last part, and the next read ends it.
-      return observe({ type: "usage", usage: account.estimate(text) });
+      return observe({ type: "usage", usage: account.estimate(output) });
     },
-    async abandon() {
-      left = new AppError("client_closed_request", "The client closed the connection.");
-      account.fail(left, text, firstTokenMs);
+    async abandon(cause = new AppError("client_closed_request", "The client closed the connection.")) {
+      left = cause;
+      account.fail(left, output, firstTokenMs);
       await reader.cancel(left);
     },
+    booked: () => account.booked(),
   };
 }
 
 interface Account {
   call: ModelCall;
   span: Span;
-  estimate(text: string): TokenUsage;
-  close(end: { usage: TokenUsage; text: string; finishReason: string | null; firstTokenMs?: number }): Promise<void>;
+  estimate(output: OutputText): TokenUsage;
+  close(end: {
+    usage: TokenUsage;
+    output: OutputText;
+    finishReason: string | null;
+    firstTokenMs?: number;
+  }): Promise<void>;
+  booked(): TokenUsage;
   /** Books a failure once and gives the error back. */
-  fail(cause: unknown, text: string, firstTokenMs?: number): unknown;
+  fail(cause: unknown, output: OutputText | null, firstTokenMs?: number): unknown;
 }
 
 function openAccount(
-  { candidate, request, identity, hold }: ModelAttempt,
+  { candidate, request, identity, hold, permit }: ModelAttempt,
   scope: RequestScope,
   deps: GatewayDeps,
 ): Account {
   const { card, maxOutputTokens } = candidate;
   const startMs = deps.clock();
   const inputTokens = measurePrompt(request).expected;
+  const deadlineMs = scope.deadlineMs ?? startMs + deps.totalTimeoutMs;
   let closed = false;
+  let bookedUsage = noUsage;
   const span = scope.trace.startSpan(`chat ${card.name}`, {
     kind: "client",
     attributes: {
@@ -150,9 +166,16 @@ function openAccount(
     usage: TokenUsage;
     firstTokenMs?: number | undefined;
     outputHash: string | null;
-    outcome: string;
+    outcome: "ok" | ErrorCode;
+    /** Which timeout ended the call. */
+    limit?: string | null;
   }) => {
     closed = true;
+    bookedUsage = facts.usage;
+    const elapsedMs = deps.clock() - startMs;
+    permit?.end(
+      outcomeOf(facts.outcome, { limit: facts.limit ?? null, elapsedMs, totalTimeoutMs: deps.totalTimeoutMs }),
+    );
     const row = usageRow(
       identity,
       { operation: "chat", card, startMs, ...facts, firstTokenMs: facts.firstTokenMs ?? null },
@@ -174,37 +197,34 @@ function openAccount(
     call: {
       card,
       request: { ...request, max_completion_tokens: maxOutputTokens },
-      signal: AbortSignal.any([scope.signal, AbortSignal.timeout(deps.totalTimeoutMs)]),
+      signal: AbortSignal.any([scope.signal, AbortSignal.timeout(Math.max(0, deadlineMs - startMs))]),
       traceparent: scope.trace.traceparent(span),
+      onLimits: (limits) => deps.upstreams.noteLimits(card.id, limits),
     },
     span,
-    estimate: (text) => ({ ...noUsage, inputTokens, outputTokens: estimateTokens(text), estimated: true }),
-    async close({ usage, text, finishReason, firstTokenMs }) {
+    booked: () => bookedUsage,
+    estimate: (output) => ({ ...noUsage, inputTokens, outputTokens: output.tokens(), estimated: true }),
+    async close({ usage, output, finishReason, firstTokenMs }) {
       if (closed) return;
-      book({ usage, firstTokenMs, outputHash: await sha256Hex(text), outcome: "ok" });
+      book({ usage, firstTokenMs, outputHash: await output.hash(), outcome: "ok" });
       span.set({ [attribute.responseFinishReasons]: [finishReason ?? ""] });
       span.end();
     },
-    fail(cause, text, firstTokenMs) {
+    fail(cause, output, firstTokenMs) {
       const failure =
         scope.signal.aborted && !(cause instanceof AppError && cause.code === "client_closed_request")
           ? new AppError("client_closed_request", "The client closed the connection.", { cause })
           : cause;
       if (closed) return failure;
-      const usage = usageOfFailure(
-        failure,
-        { inputTokens, outputTokens: text === "" ? 0 : estimateTokens(text) },
-        candidate,
-      );
-      book({ usage, firstTokenMs, outputHash: null, outcome: codeOf(failure) });
+      if (failure instanceof AppError && failure.code === "upstream_rate_limited")
+        deps.upstreams.noteRefusal(card.id, failure.retryAfterMs);
+      const usage = usageOfFailure(failure, { inputTokens, outputTokens: output?.tokens() ?? 0 }, candidate);
+      const limit = failure instanceof AppError ? failure.limit : null;
+      book({ usage, firstTokenMs, outputHash: null, outcome: codeOf(failure), limit });
       span.end({ error: codeOf(failure) });
       return failure;
     },
   };
-}
-
-function outputText(content: string | null, toolArguments: string[]): string {
-  return [content ?? "", ...toolArguments].join("");
 }
 
 function incomplete(): AppError {

@@ -29,6 +29,8 @@ export interface RouteInput {
   /** Tokens that the caller wrote: the sources of a grounded question make it no harder. */
   ownTokens: number;
   models: { find(id: string): ModelCard | null; listForTier(tier: Tier): ModelCard[] };
+  /** Whether the caller may be answered by a model; without it, by every one. */
+  mayUse?: (card: ModelCard) => boolean;
 }
 
 /** Answers longer than this must be asked for: an uncapped call would have to reserve the model's whole window. */
@@ -49,31 +51,65 @@ const cheaperFirst = {
 } satisfies Record<Tier, Tier[]>;
 
 /** Decides which models may answer, in order, and says why. Pure. Throws when none may. */
-export function chooseRoute(input: RouteInput): RoutePlan {
-  const { model } = input.request;
+export function chooseRoute(given: RouteInput): RoutePlan {
+  const input = { ...given, models: permitted(given) };
+  const { model, parapet } = input.request;
+  const isTier = model === "auto" || tiers.some((name) => name === model);
+  if (isTier && parapet?.fallbacks !== undefined) {
+    throw new AppError("invalid_request", "parapet.fallbacks go with a named model: a tier has fallbacks of its own.", {
+      param: "parapet.fallbacks",
+    });
+  }
   if (model === "auto") return routeTier(input, chooseTier(input));
   const tier = tiers.find((name) => name === model);
   if (tier !== undefined) return routeTier(input, { tier, reason: `the request names the tier ${tier}` });
   return routeModel(input, model);
 }
 
+/** To a caller's route, models that it may not use do not exist. */
+function permitted({ models, mayUse }: RouteInput): RouteInput["models"] {
+  if (mayUse === undefined) return models;
+  return {
+    find(id) {
+      const card = models.find(id);
+      return card !== null && mayUse(card) ? card : null;
+    },
+    listForTier: (tier) => models.listForTier(tier).filter(mayUse),
+  };
+}
+
+/** The model that was named and the fallbacks that were named with it: those that can serve, in the caller's order. */
 function routeModel(input: RouteInput, id: string): RoutePlan {
-  const card = input.models.find(id);
-  if (card === null || card.kind !== "chat") {
-    throw new AppError(
-      "model_not_found",
-      `The model ${quote(id)} does not exist or is not configured. GET /v1/models lists what is.`,
-      {
-        param: "model",
-      },
-    );
-  }
-  const obstacle = obstacleOf(card, input);
-  if (obstacle !== null) throw obstacle;
-  const candidate = toCandidate(card, input);
+  const fallbacks = input.request.parapet?.fallbacks ?? [];
+  const cards = [findChat(input, id, "model"), ...fallbacks.map((name) => findChat(input, name, "parapet.fallbacks"))];
   const budget = budgetOf(input);
-  if (candidate.boundMicros > budget) throw budgetTooSmall(candidate.boundMicros, budget);
-  return { tier: card.tier, candidates: [candidate], reason: `the request names ${card.id}` };
+  const candidates = cards.filter((card) => obstacleOf(card, input) === null).map((card) => toCandidate(card, input));
+  const [first, ...rest] = candidates.filter(({ boundMicros }) => boundMicros <= budget);
+  if (first !== undefined) {
+    const note = first.card.id === id ? "" : `, which cannot serve it; ${first.card.id} can`;
+    return { tier: first.card.tier, candidates: [first, ...rest], reason: `the request names ${id}${note}` };
+  }
+  const [cheapest] = candidates.toSorted((left, right) => left.boundMicros - right.boundMicros);
+  if (cheapest !== undefined) throw budgetTooSmall(cheapest.boundMicros, budget);
+  for (const card of cards) {
+    const obstacle = obstacleOf(card, input);
+    if (obstacle !== null) throw obstacle;
+  }
+  throw notFound(id, "model");
+}
+
+function findChat(input: RouteInput, id: string, param: string): ModelCard {
+  const card = input.models.find(id);
+  if (card === null || card.kind !== "chat") throw notFound(id, param);
+  return card;
+}
+
+function notFound(id: string, param: string): AppError {
+  return new AppError(
+    "model_not_found",
+    `The model ${quote(id)} does not exist or is not configured. GET /v1/models lists what is.`,
+    { param },
+  );
 }
 
 function chooseTier({ request, ownTokens }: RouteInput): { tier: Tier; reason: string } {
@@ -128,7 +164,7 @@ function obstacleOf(card: ModelCard, { request, prompt }: RouteInput): AppError 
   if (card.price === null) {
     return new AppError(
       "price_unknown",
-      `The price of ${card.id} is not known, so its cost cannot be bounded: set one in PARAPET_PROVIDERS.`,
+      `The price of ${card.id} is not known, so its cost cannot be bounded: set one in PARAPET_PRICES.`,
     );
   }
   if (prompt.expected >= card.contextWindow) {
@@ -148,16 +184,22 @@ const paramOf = {
   json_schema: "response_format",
   images: "messages",
   reasoning: "reasoning_effort",
+  audio: "messages",
+  files: "messages",
+  logprobs: "logprobs",
 } satisfies Record<ModelCapability, string>;
 
 function neededCapabilities(request: ChatRequest): ModelCapability[] {
   const needed: ModelCapability[] = [];
   if (request.tools !== undefined) needed.push("tools");
   if (request.response_format?.type === "json_schema") needed.push("json_schema");
-  const hasImage = request.messages.some(
-    ({ content }) => Array.isArray(content) && content.some((part) => part.type === "image_url"),
+  const kinds = new Set(
+    request.messages.flatMap(({ content }) => (Array.isArray(content) ? content.map((part) => part.type) : [])),
   );
-  if (hasImage) needed.push("images");
+  if (kinds.has("image_url")) needed.push("images");
+  if (kinds.has("input_audio")) needed.push("audio");
+  if (kinds.has("file")) needed.push("files");
+  if (request.logprobs === true) needed.push("logprobs");
   return needed;
 }
 
@@ -188,6 +230,8 @@ function noModel(input: RouteInput, order: Tier[]): AppError {
     const obstacle = obstacleOf(card, input);
     if (obstacle !== null) return obstacle;
   }
+  if (input.mayUse !== undefined)
+    return new AppError("model_unavailable", "None of the models you may use is configured.");
   return new AppError(
     "model_unavailable",
     "No model is configured: set OPENAI_API_KEY or PARAPET_PROVIDERS, or start the local model with `npm run dev`.",

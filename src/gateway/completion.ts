@@ -1,8 +1,9 @@
-import type { FinishReason, ToolCall } from "../core/chat.ts";
+import type { ChoiceLogprob, FinishReason, ThinkingBlock, ToolCall } from "../core/chat.ts";
 import type { TokenUsage } from "../core/money.ts";
 import type { Citation, ParapetResponse } from "../core/parapet-extension.ts";
 import { attribute } from "../telemetry/attributes.ts";
 import type { Attempt } from "./call-with-fallback.ts";
+import type { CacheOutcome } from "./claim-for.ts";
 import type { Prepared } from "./prepare.ts";
 import type { GatewayDeps, RequestScope } from "./request-scope.ts";
 
@@ -13,7 +14,10 @@ export interface Answer {
   content: string | null;
   refusal: string | null;
   toolCalls: ToolCall[];
+  thinking: ThinkingBlock[];
+  logprobs: ChoiceLogprob[] | null;
   finishReason: FinishReason;
+  stopSequence: string | null;
   usage: TokenUsage;
   generated: boolean;
   degraded: boolean;
@@ -32,11 +36,19 @@ export interface Completion {
 /** The model of an answer that is put together from the sources' own sentences. */
 export const extractiveModel = "parapet/extractive";
 
+/** How an answer came about. */
+export interface Origin {
+  attempts: Attempt[];
+  cache: CacheOutcome;
+  /** The trace in which a cached answer was made. */
+  cachedFrom: string | null;
+}
+
 /** What Parapet says of an answer. */
 export function describeAnswer(
   answer: Answer,
+  { attempts, cache }: Origin,
   prepared: Prepared,
-  attempts: Attempt[],
   scope: RequestScope,
   deps: GatewayDeps,
 ): ParapetResponse {
@@ -51,6 +63,7 @@ export function describeAnswer(
       attempts,
     },
     cost_micros: hold.costMicros,
+    cache,
     degraded: answer.degraded,
     generated: answer.generated,
     grounding: answer.grounding,
@@ -70,7 +83,7 @@ export function describeAnswer(
 /** Settles a request that was answered, and keeps what was said; both after the response. */
 export function settleAnswered(
   completion: Completion,
-  outputHash: string,
+  { outputHash, cachedFrom }: { outputHash: string; cachedFrom: string | null },
   prepared: Prepared,
   scope: RequestScope,
   deps: GatewayDeps,
@@ -86,6 +99,8 @@ export function settleAnswered(
       route_reason: plan.reason,
       grounding: answer.grounding,
       degraded: answer.degraded,
+      cache: completion.parapet.cache,
+      ...(cachedFrom === null ? {} : { cached_from: cachedFrom }),
       sources: answer.citations.map((source) => source.chunk_id),
       output_hash: outputHash,
     },

@@ -1,4 +1,3 @@
-import type { PromptName } from "../prompting/load-prompts.ts";
 import {
   renderContext,
   renderPlainContext,
@@ -15,4 +14,4 @@ interface ContextForm extends SentenceBudget {
 export const contextForm = {
   "grounded-answer": { maxSentences: 40, maxTokens: 1_500, render: renderContext },
   "grounded-answer-small": { maxSentences: 6, maxTokens: 350, render: renderPlainContext },
-} satisfies Record<PromptName, ContextForm>;
+} satisfies Record<string, ContextForm>;

@@ -2,6 +2,7 @@ import { AppError } from "../core/errors.ts";
 import type { ModelCard } from "../core/model.ts";
 import { upperBoundOf, type TokenUsage } from "../core/money.ts";
 import type { ParapetRequest } from "../core/parapet-extension.ts";
+import { refuseDisallowed } from "../core/refuse-disallowed.ts";
 import { codeOf, noUsage, usageRow, type CallIdentity } from "./account-call.ts";
 import { embedTexts } from "./embed-texts.ts";
 import { boundTokens } from "./bound-tokens.ts";
@@ -28,6 +29,7 @@ const tokensPerInput = 4;
 
 /** Embeds what a caller sends: admitted, called, settled. `auto` and the tiers mean the model that retrieval uses. */
 export async function embedInputs(request: EmbedRequest, scope: RequestScope, deps: GatewayDeps): Promise<Embedded> {
+  refuseDisallowed({ model: request.model, parapet: request.extension }, scope.principal);
   const card = chooseEmbeddingModel(request, deps);
   const tokens = request.inputs.reduce((total, text) => total + boundTokens(text) + tokensPerInput, 0);
   const costMicros = card.price === null ? 0 : upperBoundOf({ input: tokens, output: 0 }, card.price);
@@ -54,7 +56,7 @@ export async function embedInputs(request: EmbedRequest, scope: RequestScope, de
     startMs: deps.clock(),
   } as const;
   const hold = await openHold(holdDeps(scope, deps), {
-    action: "embeddings",
+    action: scope.action,
     target: card.id,
     bound: { costMicros, tokens },
     usage: usageRow(identity, { ...facts, firstTokenMs: null, outputHash: null, outcome: "running" }, deps.clock),
@@ -69,6 +71,17 @@ export async function embedInputs(request: EmbedRequest, scope: RequestScope, de
       hold,
     };
     const { vectors, usage } = await embedTexts(inputs, scope, deps);
+    const size = vectors[0]?.length;
+    if (dimensions !== undefined && size !== dimensions) {
+      // Servers that do not know the parameter ignore it: their vectors would fit no index made for the size asked for.
+      throw new AppError(
+        "unsupported_parameter",
+        `The vectors of ${card.id} have ${size} numbers, and no other size.`,
+        {
+          param: "dimensions",
+        },
+      );
+    }
     hold.settle({ outcome: "ok" });
     return { card, vectors, usage, costMicros: hold.costMicros };
   } catch (cause) {

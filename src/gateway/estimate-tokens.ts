@@ -1,13 +1,14 @@
 import { estimateTokenCount } from "tokenx";
 import type { ChatRequest } from "../core/chat.ts";
 import { boundTokens } from "./bound-tokens.ts";
+import { boundMedia, type MediaPart } from "./media-tokens.ts";
 
 /** tokenx is within about 5 % on prose. */
 const safetyFactor = 1.15;
 /** Role and separators of one message in the chat formats of the major vendors. */
 const tokensPerMessage = 8;
-/** What a large image costs at most with OpenAI's high detail (2,048 px, 512 px tiles). */
-const tokensPerImage = 2_000;
+/** About what an image, a minute of speech or a page costs; its bound may be far above. */
+const usualMediaTokens = 2_000;
 
 /** A request's prompt in tokens: what to expect, and what it cannot exceed. */
 export interface PromptSize {
@@ -21,11 +22,11 @@ export function estimateTokens(text: string): number {
   return estimateTokenCount(text);
 }
 
-/** Measures everything that is sent: every text of every message, tools, schema and stop sequences, and images. */
+/** Measures everything that is sent: every text of every message, tools, schema and stop sequences, images, audio and files. */
 export function measurePrompt(request: ChatRequest): PromptSize {
   const { messages, tools, response_format: format, stop } = request;
   const texts: string[] = [];
-  let overhead = messages.length * tokensPerMessage;
+  const media: number[] = [];
   for (const message of messages) {
     const { content, ...rest } = message;
     texts.push(...stringsOf(rest));
@@ -35,15 +36,19 @@ export function measurePrompt(request: ChatRequest): PromptSize {
     }
     for (const part of content) {
       if (part.type === "text") texts.push(part.text);
-      else overhead += tokensPerImage;
+      else if (part.type === "refusal") texts.push(part.refusal);
+      else media.push(boundMedia(part satisfies MediaPart));
     }
   }
   // Names and signs of JSON are sent too.
   for (const value of [tools, format, stop])
     if (value !== undefined && value !== null) texts.push(JSON.stringify(value));
+  const overhead = messages.length * tokensPerMessage;
   return {
-    expected: Math.ceil(texts.reduce((total, text) => total + estimateTokens(text), 0) * safetyFactor) + overhead,
-    bound: texts.reduce((total, text) => total + boundTokens(text), overhead),
+    expected:
+      Math.ceil(texts.reduce((total, text) => total + estimateTokens(text), 0) * safetyFactor) +
+      media.reduce((total, bound) => total + Math.min(bound, usualMediaTokens), overhead),
+    bound: texts.reduce((total, text) => total + boundTokens(text), overhead) + media.reduce((a, b) => a + b, 0),
   };
 }
 

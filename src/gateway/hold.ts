@@ -82,6 +82,9 @@ export async function openHold(deps: HoldDeps, request: HoldRequest): Promise<Ho
     meter.admit({
       holdId,
       keyId: principal.keyId,
+      rootKeyId: principal.rootKeyId,
+      actsForAnother: principal.rootKeyId !== null && principal.subject !== principal.rootKeyId,
+      feature: request.usage?.feature ?? null,
       traceId: trace.traceId,
       draft: { audit, usage: request.usage },
       bound: request.bound,

@@ -63,7 +63,7 @@ export async function ingestDocument(request: IngestRequest, scope: RequestScope
     startMs: deps.clock(),
   } as const;
   const hold = await openHold(holdDeps(scope, deps), {
-    action: "documents.put",
+    action: scope.action,
     target: collectionId,
     bound: boundOf(tokens),
     usage: usageRow(identity, { ...draft, firstTokenMs: null, outputHash: null, outcome: "running" }, deps.clock),

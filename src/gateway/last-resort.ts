@@ -25,8 +25,9 @@ export function isOutage(cause: unknown): boolean {
 
 const bare = {
   refusal: null,
-  toolCalls: [],
+  logprobs: null,
   finishReason: "stop",
+  stopSequence: null,
   usage: noUsage,
   generated: false,
   unsupportedSentences: 0,
@@ -41,6 +42,7 @@ export function extractedAnswer(grounding: Grounding, { hold }: Prepared, { guar
   return {
     ...bare,
     toolCalls: [],
+    thinking: [],
     model: extractiveModel,
     content: checked.text,
     degraded: true,
@@ -64,6 +66,7 @@ export function insufficientAnswer(grounding: Grounding): Answer {
   return {
     ...bare,
     toolCalls: [],
+    thinking: [],
     model: extractiveModel,
     content: insufficientEvidenceText,
     degraded: grounding.degraded,

@@ -1,12 +1,15 @@
 import { AppError } from "../core/errors.ts";
+import { mayUse, refuseDisallowed } from "../core/refuse-disallowed.ts";
 import { textOf, type ChatRequest } from "../core/chat.ts";
 import type { Verdict } from "../core/verdict.ts";
 import { GuardrailError } from "../guardrails/guardrail-error.ts";
 import { attribute } from "../telemetry/attributes.ts";
 import { codeOf, noUsage, usageRow, type CallIdentity } from "./account-call.ts";
+import { contractOf, type AnswerContract } from "./answer-contract.ts";
 import { chooseRoute, type RoutePlan } from "./choose-route.ts";
 import { contextForm } from "./context-form.ts";
 import { estimateTokens, measurePrompt } from "./estimate-tokens.ts";
+import { normaliseRequest } from "./normalise-request.ts";
 import { openHold, type Hold } from "./hold.ts";
 import type { GatewayDeps, RequestScope } from "./request-scope.ts";
 import { noSuchCollection, type SearchableCollection } from "./searchable-collection.ts";
@@ -18,6 +21,8 @@ export interface Prepared {
   plan: RoutePlan;
   hold: Hold;
   identity: CallIdentity;
+  /** The form that was asked for. */
+  contract: AnswerContract;
   /** `null` when the request names no collection. */
   collection: SearchableCollection | null;
   /** Upper bound of the prompt, with room for the sources. */
@@ -29,9 +34,12 @@ export interface Prepared {
 const boundPerToken = 3;
 
 /** Cheap refusals first, then the route, then one hop to the meter; nothing before that hop costs money. */
-export async function prepare(request: ChatRequest, scope: RequestScope, deps: GatewayDeps): Promise<Prepared> {
+export async function prepare(asked: ChatRequest, scope: RequestScope, deps: GatewayDeps): Promise<Prepared> {
   const startMs = deps.clock();
+  refuseDisallowed(asked, scope.principal);
+  const request = normaliseRequest(asked);
   const screened = await screen(request, scope, deps);
+  const contract = contractOf(screened.request);
   refuseGrounding(request, scope);
   const isGrounded = request.parapet?.collection !== undefined;
   const prompt = isGrounded ? deps.prompts.current(deps.groundedPrompt) : null;
@@ -41,7 +49,13 @@ export async function prepare(request: ChatRequest, scope: RequestScope, deps: G
   const room =
     prompt === null ? 0 : contextForm[deps.groundedPrompt].maxTokens + estimateTokens(prompt.system + prompt.user);
   const size = { expected: own.expected + room, bound: own.bound + room * boundPerToken };
-  const plan = chooseRoute({ request: screened.request, prompt: size, ownTokens: own.expected, models: deps.models });
+  const plan = chooseRoute({
+    request: screened.request,
+    prompt: size,
+    ownTokens: own.expected,
+    models: deps.models,
+    mayUse: (card) => mayUse(scope.principal, card),
+  });
   scope.trace.root.set({
     [attribute.routeReason]: plan.reason,
     [attribute.routeCandidates]: plan.candidates.map(({ card }) => card.id),
@@ -55,7 +69,7 @@ export async function prepare(request: ChatRequest, scope: RequestScope, deps: G
     startMs,
   } as const;
   const hold = await openHold(holdDeps(scope, deps), {
-    action: "chat.completions",
+    action: scope.action,
     target: first.card.id,
     bound: {
       costMicros: first.boundMicros + (isGrounded ? embeddingBoundMicros(deps) : 0),
@@ -65,7 +79,7 @@ export async function prepare(request: ChatRequest, scope: RequestScope, deps: G
   });
   hold.verdicts.push(...screened.verdicts);
   const collection = await findCollection(request, hold, scope, deps);
-  return { request: screened.request, plan, hold, identity, collection, promptBound: size.bound, startMs };
+  return { request: screened.request, plan, hold, identity, contract, collection, promptBound: size.bound, startMs };
 }
 
 export function holdDeps(scope: RequestScope, deps: GatewayDeps) {
@@ -116,7 +130,7 @@ async function screen(
 async function recordRefusal(refusal: GuardrailError, scope: RequestScope, deps: GatewayDeps): Promise<void> {
   traceVerdicts(refusal.verdicts, scope.trace);
   const hold = await openHold(holdDeps(scope, deps), {
-    action: "chat.completions",
+    action: scope.action,
     target: null,
     bound: { costMicros: 0, tokens: 0 },
     usage: null,
@@ -131,6 +145,11 @@ function refuseGrounding(request: ChatRequest, { principal }: RequestScope): voi
   if (!principal.scopes.has("collections:read")) {
     throw new AppError("forbidden", "Grounding an answer needs a key with the scope `collections:read`.", {
       param: "parapet.collection",
+    });
+  }
+  if (request.response_format !== undefined && request.response_format.type !== "text") {
+    throw new AppError("unsupported_parameter", "response_format: grounded answers are prose, each sentence cited", {
+      param: "response_format",
     });
   }
   if (!request.messages.some((message) => message.role === "user" && textOf(message).trim() !== "")) {

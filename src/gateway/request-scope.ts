@@ -3,10 +3,13 @@ import type { ChatModel, EmbeddingModel, ModelCard, Tier } from "../core/model.t
 import type { Meter } from "../core/meter.ts";
 import type { Principal } from "../core/principal.ts";
 import type { SearchableCollection } from "./searchable-collection.ts";
+import type { contextForm } from "./context-form.ts";
 import type { ContentPlace, StoredContent } from "../db/content-store.ts";
 import type { Guardrails } from "../guardrails/run-guardrails.ts";
-import type { PromptLibrary, PromptName } from "../prompting/load-prompts.ts";
+import type { PromptLibrary } from "../prompting/load-prompts.ts";
 import type { Trace } from "../telemetry/trace.ts";
+import type { ResponseCacheDeps } from "./response-cache.ts";
+import type { Upstreams } from "./upstreams.ts";
 
 /** What the gateway needs of the deployment: filled by the composition root. */
 export interface GatewayDeps {
@@ -22,7 +25,7 @@ export interface GatewayDeps {
   guardrails: Guardrails;
   prompts: PromptLibrary;
   /** The prompt of grounded answers: small models need another than large ones. */
-  groundedPrompt: PromptName;
+  groundedPrompt: keyof typeof contextForm;
   /** Keeps what was said; a failure is logged, never the request's. */
   keepContent(place: ContentPlace, content: StoredContent): Promise<void>;
   meterOf(principal: Principal): Meter;
@@ -30,14 +33,22 @@ export interface GatewayDeps {
   findCollection(projectId: string, id: string): Promise<SearchableCollection | null>;
   orphanAfterMs: number;
   totalTimeoutMs: number;
+  /** What this isolate knows of the providers' health and limits. */
+  upstreams: Upstreams;
+  /** Where answers to equal requests are kept. */
+  responseCache: ResponseCacheDeps;
 }
 
 /** One request, from its admission to its settlement. */
 export interface RequestScope {
   principal: Principal;
+  /** What the audit log calls it, after the front door it came through. */
+  action: string;
   trace: Trace;
   /** Aborts when the client leaves. */
   signal: AbortSignal;
+  /** When the request must be over, all attempts together. Absent: the deployment's total timeout after each call's start. */
+  deadlineMs?: number;
   /** Keeps the worker alive for what must happen after the response. */
   waitUntil(promise: Promise<unknown>): void;
 }

@@ -23,7 +23,7 @@ export async function searchInHold(
   const facts = { operation: "embeddings", card, usage: noUsage, startMs: deps.clock() } as const;
   const costMicros = card.price === null ? 0 : Math.ceil((card.contextWindow * card.price.inputPico) / 1_000_000);
   const hold = await openHold(holdDeps(scope, deps), {
-    action: "collections.search",
+    action: scope.action,
     target: collectionId,
     bound: { costMicros, tokens: card.contextWindow },
     usage: usageRow(identity, { ...facts, firstTokenMs: null, outputHash: null, outcome: "running" }, deps.clock),

@@ -25,7 +25,7 @@ const frontMatter = z.object({
 
 /** Reads `---` front matter (name, version, variables) and the sections `# system` and `# user`. */
 export function parsePrompt(file: string, hash: string): Prompt {
-  const match = /^---\n([\s\S]*?)\n---\n+# system\n([\s\S]*?)\n# user\n([\s\S]*)$/.exec(file);
+  const match = /^---\n([\s\S]*?)\n---\n+# system\n([\s\S]*?)# user\n([\s\S]*)$/.exec(file);
   if (match === null) throw new Error("a prompt file is front matter, then `# system`, then `# user`");
   const [, head = "", system = "", user = ""] = match;
   const fields = Object.fromEntries(

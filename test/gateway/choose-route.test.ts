@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { chatRequest } from "../../src/core/chat.ts";
 import { AppError } from "../../src/core/errors.ts";
 import type { ModelCard, Tier } from "../../src/core/model.ts";
+import { mayUse } from "../../src/core/refuse-disallowed.ts";
 import { chooseRoute } from "../../src/gateway/choose-route.ts";
 
 function card(id: string, tier: Tier | null, more: Partial<ModelCard> = {}): ModelCard {
@@ -28,7 +29,12 @@ const all = [
   card("cloud/unpriced", null, { price: null }),
 ];
 
-function route(body: object, cards: ModelCard[] = all, promptTokens = 100) {
+function route(
+  body: object,
+  cards: ModelCard[] = all,
+  promptTokens = 100,
+  permits: (card: ModelCard) => boolean = () => true,
+) {
   const request = chatRequest.parse({ model: "auto", messages: [{ role: "user", content: "Hello" }], ...body });
   const models = {
     find: (id: string) => cards.find((candidate) => candidate.id === id) ?? null,
@@ -39,6 +45,7 @@ function route(body: object, cards: ModelCard[] = all, promptTokens = 100) {
     prompt: { expected: promptTokens, bound: promptTokens },
     ownTokens: promptTokens,
     models,
+    mayUse: permits,
   });
 }
 
@@ -54,6 +61,26 @@ function codeOf(run: () => unknown): string {
   }
   throw new Error("it did not fail");
 }
+
+describe("a caller with a list of models", () => {
+  const allowed = (allowedModels: string[], body: object) =>
+    route(body, all, 100, (model) => mayUse({ allowedModels }, model));
+
+  it.each([
+    [["auto", "cloud/*"], { model: "auto" }, ["cloud/medium", "cloud/large"]],
+    [["fast"], { model: "fast" }, ["edge/small"]],
+    [["auto", "cloud/medium"], { parapet: { requires_reasoning: true } }, ["cloud/medium"]],
+  ])("%j is routed to no other, fallbacks included: %j", (list, body, expected) => {
+    expect(allowed(list, body).candidates.map(({ card: { id } }) => id)).toEqual(expected);
+  });
+
+  it.each([
+    ["none of whose models serves", ["auto", "other/*"], "auto", "model_unavailable"],
+    ["who names another", ["auto"], "cloud/unpriced", "model_not_found"],
+  ])("%s is refused", (_what, list, model, code) => {
+    expect(codeOf(() => allowed(list, { model }))).toBe(code);
+  });
+});
 
 describe("a named tier", () => {
   it.each([

@@ -1,0 +1,84 @@
+import type { ChoiceLogprob, ThinkingBlock, ToolCall } from "../core/chat.ts";
+import { AppError } from "../core/errors.ts";
+import type { ChatResult, StreamPart } from "../core/model.ts";
+
+/** Tool calls and refusals are held back until they are whole; no model's is nearly as long. */
+const maxHeldCharacters = 4_000_000;
+
+/** What of a streamed answer is not text on its way: that has left already. */
+export function collectParts(): {
+  add(part: StreamPart): void;
+  result(): ChatResult;
+} {
+  const calls = new Map<number, ToolCall>();
+  const thinking: ThinkingBlock[] = [];
+  const logprobs: ChoiceLogprob[] = [];
+  const result: ChatResult = {
+    id: "",
+    model: "",
+    content: null,
+    refusal: null,
+    toolCalls: [],
+    finishReason: "stop",
+    usage: null,
+  };
+
+  let held = 0;
+  const hold = (text: string): string => {
+    held += text.length;
+    if (held <= maxHeldCharacters) return text;
+    throw new AppError("upstream_invalid_response", "The model's answer is longer than any that was asked for.", {
+      internal: `more than ${maxHeldCharacters} characters held`,
+    });
+  };
+
+  return {
+    add(part) {
+      switch (part.type) {
+        case "start":
+          result.id = part.id;
+          result.model = part.model;
+          break;
+        case "text-delta":
+          result.content ??= "";
+          break;
+        case "refusal-delta":
+          result.refusal = (result.refusal ?? "") + hold(part.text);
+          break;
+        case "tool-call-delta":
+          addToCall(calls, { ...part, arguments: hold(part.arguments) });
+          break;
+        case "thinking-delta":
+          break;
+        case "thinking-end":
+          thinking.push(part.block);
+          break;
+        case "logprobs":
+          logprobs.push(...part.content);
+          break;
+        case "finish":
+          result.finishReason = part.reason;
+          if (part.stopSequence !== undefined) result.stopSequence = part.stopSequence;
+          break;
+        case "usage":
+          result.usage = part.usage;
+          break;
+      }
+    },
+    result: () => ({
+      ...result,
+      toolCalls: [...calls].toSorted(([left], [right]) => left - right).map(([, call]) => call),
+      ...(thinking.length === 0 ? {} : { thinking }),
+      ...(logprobs.length === 0 ? {} : { logprobs }),
+    }),
+  };
+}
+
+function addToCall(calls: Map<number, ToolCall>, part: Extract<StreamPart, { type: "tool-call-delta" }>): void {
+  const call = calls.get(part.index) ?? { id: "", type: "function", function: { name: "", arguments: "" } };
+  if (part.id !== undefined) call.id = part.id;
+  if (part.name !== undefined) call.function.name = part.name;
+  if (part.extraContent !== undefined) call.extra_content = part.extraContent;
+  call.function.arguments += part.arguments;
+  calls.set(part.index, call);
+}

@@ -1,0 +1,86 @@
+import { describe, expect, it } from "vitest";
+import type { ChatRequest } from "../../src/core/chat.ts";
+import { contractOf } from "../../src/gateway/answer-contract.ts";
+
+const messages: ChatRequest["messages"] = [{ role: "user", content: "Hi" }];
+
+function forSchema(schema: Record<string, unknown>) {
+  return contractOf({
+    model: "auto",
+    messages,
+    response_format: { type: "json_schema", json_schema: { name: "answer", schema } },
+  });
+}
+
+const person = {
+  type: "object",
+  properties: {
+    name: { type: "string" },
+    parent: { $ref: "#" },
+    tags: { type: "array", items: { $ref: "#/$defs/tag" } },
+  },
+  required: ["name"],
+  additionalProperties: false,
+  $defs: { tag: { enum: ["a", "b"] } },
+};
+
+describe("an answer that must fit a schema", () => {
+  it.each([
+    ["fits", '{"name":"Ada"}', 0],
+    ["fits a reference to the whole", '{"name":"Ada","parent":{"name":"Byron"}}', 0],
+    ["lacks what is required", "{}", 1],
+    ["has more than is allowed", '{"name":"Ada","age":36}', 1],
+    ["breaks a referenced definition", '{"name":"Ada","tags":["c"]}', 1],
+    ["is no JSON", "Ada", 1],
+    ["is JSON inside a fence", '```json\n{"name":"Ada"}\n```', 1],
+  ])("%s", (_case, text, least) => {
+    const problems = forSchema(person).checkText(text);
+    if (least === 0) expect(problems).toEqual([]);
+    else expect(problems.length).toBeGreaterThanOrEqual(least);
+  });
+
+  it("says where it is wrong, most precise first", () => {
+    expect(forSchema(person).checkText('{"name":"Ada","tags":["a","c"]}')[0]).toContain("/tags/1");
+  });
+
+  it("leaves the request's own schema as it was", () => {
+    const before = JSON.stringify(person);
+    forSchema(person).checkText("{}");
+    expect(JSON.stringify(person)).toBe(before);
+  });
+});
+
+describe("a schema that cannot be checked is refused before anything costs", () => {
+  it.each([
+    ["a reference to another document", { $ref: "https://example.com/schema.json" }],
+    ["a reference to nothing", { $ref: "#/$defs/missing" }],
+    ["a pattern that is none", { type: "string", pattern: "(" }],
+    ["endless nesting", JSON.parse(`${'{"items":'.repeat(80)}{}${"}".repeat(80)}`)],
+  ])("%s", (_case, schema) => {
+    expect(() => forSchema(schema)).toThrowError(
+      expect.objectContaining({ code: "invalid_request", param: "response_format.json_schema.schema" }),
+    );
+  });
+
+  it("but a property may be called anything", () => {
+    const schema = { type: "object", properties: { pattern: { type: "string" }, $ref: { type: "string" } } };
+    expect(forSchema(schema).checkText('{"pattern":"("}')).toEqual([]);
+  });
+});
+
+describe("a tool call", () => {
+  const contract = contractOf({
+    model: "auto",
+    messages,
+    tools: [
+      { type: "function", function: { name: "look_up", parameters: person } },
+      { type: "function", function: { name: "stop" } },
+    ],
+  });
+  const call = (name: string, text: string) =>
+    contract.checkCall({ id: "call_1", type: "function", function: { name, arguments: text } });
+
+  it("may leave out arguments where there are none", () => expect(call("stop", "")).toEqual([]));
+  it("must fit its tool's parameters", () => expect(call("look_up", '{"name":7}')).not.toEqual([]));
+  it("must name a tool there is", () => expect(call("delete_all", "{}")[0]).toContain("look_up, stop"));
+});
