@@ -1,10 +1,10 @@
 import { fromBase64Url, toBase64Url } from "./hash.ts";
-import { scopes, type Scope } from "./principal.ts";
+import { scopes, type OnDisconnect, type Scope } from "./principal.ts";
 import type { SecretKeys } from "./secret-keys.ts";
 
 /**
  * An API key says who it belongs to and proves it, so that it verifies without I/O and junk is refused at once:
- * `parapet_` and base64url of [version 1][16 characters of key id][16 of its first ancestor's][scope bits, 4 bytes][expiry in seconds, 4 bytes, 0 for
+ * `parapet_` and base64url of [version 1][16 characters of key id][16 of its first ancestor's][scope bits, 4 bytes, the top one for draining][expiry in seconds, 4 bytes, 0 for
  * never][project id without its prefix][20-byte HMAC over all of it]. Whether it was revoked since, the meter knows.
  */
 export interface ApiKeyClaims {
@@ -14,6 +14,7 @@ export interface ApiKeyClaims {
   projectId: string;
   scopes: Scope[];
   expiresAtMs: number | null;
+  onDisconnect: OnDisconnect;
 }
 
 export const apiKeyPrefix = "parapet_";
@@ -21,6 +22,8 @@ const version = 1;
 const idLength = 16;
 const headerLength = 1 + idLength + idLength + 4 + 4;
 const scopesAt = 1 + idLength + idLength;
+/** Among the scope bits, as far from the first scope as can be: keys made before it lack it, which is `abort`. */
+const drainBit = 0x80000000;
 const tagLength = 20;
 const maxKeyLength = 256;
 
@@ -31,7 +34,7 @@ export async function issueApiKey(claims: ApiKeyClaims, keys: SecretKeys): Promi
   view.setUint8(0, version);
   body.set(new TextEncoder().encode(claims.keyId.slice("key_".length)), 1);
   body.set(new TextEncoder().encode(claims.rootKeyId.slice("key_".length)), 1 + idLength);
-  view.setUint32(scopesAt, scopeBits(claims.scopes));
+  view.setUint32(scopesAt, scopeBits(claims.scopes) + (claims.onDisconnect === "drain" ? drainBit : 0));
   view.setUint32(scopesAt + 4, claims.expiresAtMs === null ? 0 : Math.ceil(claims.expiresAtMs / 1000));
   body.set(project, headerLength);
   const tag = await keys.signKey(body);
@@ -52,13 +55,15 @@ export async function readApiKey(text: string, keys: SecretKeys): Promise<ApiKey
   if (!(await keys.verifyKey(body, whole.slice(-tagLength)))) return null;
   const view = new DataView(body.buffer);
   const decoder = new TextDecoder();
+  const bits = view.getUint32(scopesAt);
   const expirySeconds = view.getUint32(scopesAt + 4);
   return {
     keyId: `key_${decoder.decode(body.slice(1, 1 + idLength))}`,
     rootKeyId: `key_${decoder.decode(body.slice(1 + idLength, scopesAt))}`,
     projectId: `prj_${decoder.decode(body.slice(headerLength))}`,
-    scopes: scopesOfBits(view.getUint32(scopesAt)),
+    scopes: scopesOfBits(bits),
     expiresAtMs: expirySeconds === 0 ? null : expirySeconds * 1000,
+    onDisconnect: bits >= drainBit ? "drain" : "abort",
   };
 }
 

@@ -1,4 +1,4 @@
-import { fromBase64Url, toBase64Url, toHex } from "./hash.ts";
+import { fromBase64Url, toBase64, toBase64Url, toHex } from "./hash.ts";
 
 /** TextEncoder's own type allows shared memory, which WebCrypto refuses. */
 const utf8 = (text: string): Uint8Array<ArrayBuffer> => Uint8Array.from(new TextEncoder().encode(text));
@@ -15,13 +15,20 @@ export interface SecretKeys {
   verifyKey(bytes: Uint8Array<ArrayBuffer>, tag: Uint8Array<ArrayBuffer>): Promise<boolean>;
   /** `sub_` and 20 hex digits of HMAC(project, subject): what stands for a subject in rows. */
   subjectId(projectId: string, subject: string): Promise<string>;
+  /** The secret of a project's webhooks, as Standard Webhooks writes it: `whsec_` and 32 bytes in base64. */
+  webhookSecret(projectId: string): Promise<string>;
   /** Constant-time comparison of two texts of any length. */
   equal(left: string, right: string): Promise<boolean>;
   /** A new random content key, sealed under this deployment's secret: what a meter stores and hands out. */
   newContentKey(): Promise<string>;
+  /** The sealed content key of what a project's readers share: it opens to the same key each time, so that no object has to keep it. */
+  sharedContentKey(projectId: string): Promise<string>;
   /** AES-256-GCM under a sealed content key: 12 bytes of nonce, then the ciphertext. */
   encrypt(sealedContentKey: string, text: string): Promise<Uint8Array<ArrayBuffer>>;
   decrypt(sealedContentKey: string, bytes: Uint8Array<ArrayBuffer>): Promise<string>;
+  /** The same for bytes that need not be text. */
+  encryptBytes(sealedContentKey: string, bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>>;
+  decryptBytes(sealedContentKey: string, bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>>;
 }
 
 /** Content keys an isolate keeps open; unsealing one costs more than the encryption it is for. */
@@ -30,7 +37,7 @@ const tagBytes = 20;
 const nonceBytes = 12;
 
 export async function createSecretKeys(secret: string): Promise<SecretKeys> {
-  const master = await crypto.subtle.importKey("raw", utf8(secret), "HKDF", false, ["deriveKey"]);
+  const master = await crypto.subtle.importKey("raw", utf8(secret), "HKDF", false, ["deriveKey", "deriveBits"]);
   const derive = (info: string) => ({
     name: "HKDF",
     hash: "SHA-256",
@@ -42,9 +49,10 @@ export async function createSecretKeys(secret: string): Promise<SecretKeys> {
       "sign",
       "verify",
     ]);
-  const [keyHmac, subjectHmac, compareHmac, wrapping] = await Promise.all([
+  const [keyHmac, subjectHmac, webhookHmac, compareHmac, wrapping] = await Promise.all([
     deriveHmac("parapet api key v1"),
     deriveHmac("parapet subject v1"),
+    deriveHmac("parapet webhook v1"),
     deriveHmac("parapet compare v1"),
     crypto.subtle.deriveKey(derive("parapet content v1"), master, { name: "AES-GCM", length: 256 }, false, [
       "encrypt",
@@ -55,6 +63,7 @@ export async function createSecretKeys(secret: string): Promise<SecretKeys> {
     new Uint8Array(await crypto.subtle.sign("HMAC", key, bytes));
 
   const opened = new Map<string, Promise<CryptoKey>>();
+  const shared = new Map<string, string>();
   const openContentKey = (sealed: string): Promise<CryptoKey> => {
     const known = opened.get(sealed);
     if (known !== undefined) return known;
@@ -75,10 +84,22 @@ export async function createSecretKeys(secret: string): Promise<SecretKeys> {
       const mac = await hmac(subjectHmac, utf8(`${projectId}\n${subject}`));
       return `sub_${toHex(mac.slice(0, 10))}`;
     },
+    webhookSecret: async (projectId) => `whsec_${toBase64(await hmac(webhookHmac, utf8(projectId)))}`,
     equal: (left, right) => sameBytes(compareHmac, utf8(left), utf8(right)),
     newContentKey: async () => toBase64Url(await seal(wrapping, crypto.getRandomValues(new Uint8Array(32)))),
+    async sharedContentKey(projectId) {
+      const known = shared.get(projectId);
+      if (known !== undefined) return known;
+      if (shared.size >= maxOpenedKeys) shared.clear();
+      const bits = await crypto.subtle.deriveBits(derive(`parapet shared content v1\n${projectId}`), master, 256);
+      const sealed = toBase64Url(await seal(wrapping, new Uint8Array(bits)));
+      shared.set(projectId, sealed);
+      return sealed;
+    },
     encrypt: async (sealed, text) => seal(await openContentKey(sealed), utf8(text)),
     decrypt: async (sealed, bytes) => decoder.decode(await open(await openContentKey(sealed), bytes)),
+    encryptBytes: async (sealed, bytes) => seal(await openContentKey(sealed), bytes),
+    decryptBytes: async (sealed, bytes) => open(await openContentKey(sealed), bytes),
   };
 }
 
