@@ -83,9 +83,18 @@ const errorReply = z.object({
   }),
 });
 
+/** Under `/v1/messages` errors have Anthropic's shape: the request's id stands beside the error. */
+const anthropicErrorReply = z.object({
+  type: z.literal("error"),
+  error: errorReply.shape.error.omit({ request_id: true }),
+  request_id: z.string(),
+});
+
 /** The error of a reply that must be one. */
-export function errorOf(reply: { json: unknown }): z.infer<typeof errorReply>["error"] {
-  return errorReply.parse(reply.json).error;
+export function errorOf({ json }: { json: unknown }): z.infer<typeof errorReply>["error"] {
+  const anthropic = anthropicErrorReply.safeParse(json);
+  if (!anthropic.success) return errorReply.parse(json).error;
+  return { ...anthropic.data.error, request_id: anthropic.data.request_id };
 }
 
 export interface KeyOptions {
@@ -118,6 +127,7 @@ export const everyScope = [
   "content:read",
   "keys:write",
   "evals:run",
+  "budgets:write",
 ];
 
 /** Scopes that read records: what a test looks through, never what it tests. */

@@ -127,7 +127,7 @@ describe("a stream, after its first token", () => {
     ["has a malformed chunk", "malformed-chunk", "upstream_invalid_response"],
     ["ends without a finish", "no-finish", "upstream_incomplete"],
     ["falls silent", "stall", "upstream_timeout"],
-  ])("that %s ends with an error event and no [DONE]", async (_what, model, code) => {
+  ])("that %s, and again when it is asked for the rest, ends with an error event and no [DONE]", async (_what, model, code) => {
     const reply = await chat(key, ask(`scripted/${model}`, { stream: true }));
     expect(reply.status).toBe(200);
     const answer = readEvents(reply.text);
@@ -137,8 +137,8 @@ describe("a stream, after its first token", () => {
     expect(answer.finishReason).toBeNull();
     expectDiscreet(reply.text);
     expect(await auditOf(reader, reply.traceId)).toMatchObject({ outcome: code, estimated: true });
-    const usage = await expectSettledBudget(key, { budgetMicros, calls: 1, reader });
-    expect(usage).toMatchObject({ failed_calls: 1, estimated_calls: 1 });
+    const usage = await expectSettledBudget(key, { budgetMicros, calls: 2, reader });
+    expect(usage).toMatchObject({ failed_calls: 2, estimated_calls: 2 });
     expect(usage.output_tokens).toBeGreaterThan(0);
   });
 

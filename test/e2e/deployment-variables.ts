@@ -24,6 +24,7 @@ export function deploymentVariables({
     PARAPET_FIRST_TOKEN_TIMEOUT_MS: "1500",
     PARAPET_IDLE_TIMEOUT_MS: "1500",
     PARAPET_TOTAL_TIMEOUT_MS: "5000",
+    PARAPET_BREAKER_COOLDOWN_MS: "1000",
     PARAPET_ORPHAN_AFTER_MS: "3000",
     ...(modelsUrl === null ? {} : { PARAPET_LOCAL_MODEL_URL: modelsUrl }),
   };

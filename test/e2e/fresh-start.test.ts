@@ -70,6 +70,7 @@ describe("a fresh clone under `wrangler dev`", () => {
       projectId: defaultProject,
       scopes: ["chat" as const],
       expiresAtMs: null,
+      onDisconnect: "abort" as const,
     };
     const key: Caller = { baseUrl, key: await issueApiKey(claims, await createSecretKeys(deploymentSecret)) };
     const replies = {

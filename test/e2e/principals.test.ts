@@ -80,11 +80,12 @@ describe("a plain chat key", () => {
 });
 
 describe("a key that may act for others", () => {
-  it("is limited and accounted for each of them alone", async () => {
-    const key = await issueKey({ project, scopes: ["chat", "act_as"], limits: { requests_per_minute: 1 } });
+  it("is limited over them all, and accounted for each of them alone", async () => {
+    const key = await issueKey({ project, scopes: ["chat", "act_as"], limits: { requests_per_minute: 2 } });
     const ask = (subject: string) => chat(key, chatBody("scripted/ok", { parapet: { subject } }));
     const [jane, joe, again] = [await ask("jane"), await ask("joe"), await ask("jane")];
     expect([jane.status, joe.status, again.status]).toEqual([200, 200, 429]);
+    expect(again.headers.get("x-parapet-limit")).toBe("key_requests_per_minute");
     const [first, second] = [await auditOf(reader, jane.traceId), await auditOf(reader, joe.traceId)];
     expect(first.subjectId).not.toBe(second.subjectId);
     expect(JSON.stringify([first, second])).not.toMatch(/jane|joe/);

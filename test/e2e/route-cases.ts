@@ -2,6 +2,7 @@ import { chat, chatBody, send, type Caller } from "./api.ts";
 
 /** What exists when a route is tried. */
 export interface Fixture {
+  responseId: string;
   collectionId: string;
   documentId: string;
   keyId: string;
@@ -31,11 +32,51 @@ export const routeCases: Readonly<Record<string, RouteCase>> = {
     body: chatBody("scripted/ok"),
     status: 200,
   },
+  "POST /v1/responses": {
+    scope: "chat",
+    action: "responses",
+    path: () => "/v1/responses",
+    body: { model: "scripted/ok", input: "Say hello." },
+    status: 200,
+  },
+  "GET /v1/responses/{id}": {
+    scope: "chat",
+    action: "GET /v1/responses/{id}",
+    path: ({ responseId }) => `/v1/responses/${responseId}`,
+    status: 200,
+  },
+  "GET /v1/responses/{id}/input_items": {
+    scope: "chat",
+    action: "GET /v1/responses/{id}/input_items",
+    path: ({ responseId }) => `/v1/responses/${responseId}/input_items`,
+    status: 200,
+  },
+  "POST /v1/messages": {
+    scope: "chat",
+    action: "messages",
+    path: () => "/v1/messages",
+    body: { model: "scripted/ok", max_tokens: 50, messages: [{ role: "user", content: "Say hello." }] },
+    status: 200,
+  },
+  "POST /v1/messages/count_tokens": {
+    scope: "chat",
+    action: "POST /v1/messages/count_tokens",
+    path: () => "/v1/messages/count_tokens",
+    body: { model: "scripted/ok", messages: [{ role: "user", content: "Say hello." }] },
+    status: 200,
+  },
   "POST /v1/embeddings": {
     scope: "embeddings",
     action: "embeddings",
     path: () => "/v1/embeddings",
     body: { model: "scripted/embed", input: "hello" },
+    status: 200,
+  },
+  "POST /v1/tools/openapi": {
+    scope: "chat",
+    action: "POST /v1/tools/openapi",
+    path: () => "/v1/tools/openapi",
+    body: { spec: { servers: [{ url: "https://api.example.com" }], paths: { "/a": { get: {} } } } },
     status: 200,
   },
   "GET /v1/models": { scope: "chat", action: "GET /v1/models", path: () => "/v1/models", status: 200 },
@@ -105,7 +146,34 @@ export const routeCases: Readonly<Record<string, RouteCase>> = {
     body: {},
     status: 201,
   },
+  "PUT /v1/budgets/{kind}/{target}": {
+    scope: "budgets:write",
+    action: "PUT /v1/budgets/{kind}/{target}",
+    path: () => "/v1/budgets/feature/fixture",
+    body: { daily_budget_micros: 1_000_000 },
+    status: 200,
+  },
+  "GET /v1/budgets": { scope: "usage:read", action: "GET /v1/budgets", path: () => "/v1/budgets", status: 200 },
+  "GET /v1/budgets/{kind}/{target}": {
+    scope: "usage:read",
+    action: "GET /v1/budgets/{kind}/{target}",
+    path: () => "/v1/budgets/feature/fixture",
+    status: 200,
+  },
   "GET /v1/usage": { scope: "usage:read", action: "GET /v1/usage", path: () => "/v1/usage", status: 200 },
+  "GET /v1/usage/export": {
+    scope: "usage:read",
+    action: "GET /v1/usage/export",
+    path: () => "/v1/usage/export",
+    status: 200,
+  },
+  "POST /v1/usage/rebuild": {
+    scope: "budgets:write",
+    action: "POST /v1/usage/rebuild",
+    path: () => "/v1/usage/rebuild",
+    body: { from: "2026-11-21T00:00:00Z", to: "2026-11-21T01:00:00Z" },
+    status: 200,
+  },
   "GET /v1/audit": { scope: "audit:read", action: "GET /v1/audit", path: () => "/v1/audit", status: 200 },
   "GET /v1/audit/verify": {
     scope: "audit:read",
@@ -146,6 +214,18 @@ export const routeCases: Readonly<Record<string, RouteCase>> = {
     status: 404,
   },
   // What deletes comes last: the others need what it takes away.
+  "DELETE /v1/budgets/{kind}/{target}": {
+    scope: "budgets:write",
+    action: "DELETE /v1/budgets/{kind}/{target}",
+    path: () => "/v1/budgets/feature/fixture",
+    status: 200,
+  },
+  "DELETE /v1/responses/{id}": {
+    scope: "chat",
+    action: "DELETE /v1/responses/{id}",
+    path: ({ responseId }) => `/v1/responses/${responseId}`,
+    status: 200,
+  },
   "DELETE /v1/collections/{id}/documents/{documentId}": {
     scope: "collections:write",
     action: "DELETE /v1/collections/{id}/documents/{documentId}",
@@ -181,5 +261,9 @@ export async function createFixture(owner: Caller): Promise<Fixture> {
   });
   const keyId = await create("/v1/keys", { name: "fixture", scopes: ["chat"] });
   const { traceId } = await chat(owner, chatBody("scripted/ok"));
-  return { collectionId, documentId, keyId, traceId };
+  const kept = await send(owner, "POST", "/v1/responses", { model: "scripted/ok", input: "Say hello." });
+  if (kept.status !== 200) throw new Error(`no response: ${kept.status} ${kept.text}`);
+  // Every response has an id.
+  const { id: responseId } = kept.json as { id: string };
+  return { collectionId, documentId, keyId, traceId, responseId };
 }

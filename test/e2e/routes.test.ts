@@ -42,6 +42,7 @@ const missing: Fixture = {
   documentId: "doc_000000000000000000000000",
   keyId: "key_0000000000000000",
   traceId: "00000000000000000000000000000000",
+  responseId: `resp_${"0".repeat(32)}`,
 };
 
 function ask(caller: Caller, route: string, { path, body }: RouteCase, things = fixture) {

@@ -1,6 +1,8 @@
+import { faultModels } from "../bench/faults/scenarios.ts";
+
 /** $1 and $10 per million tokens: 1 and 10 micro-USD a token. */
 const price = { inputUsdPerMillion: 1, outputUsdPerMillion: 10 };
-const capabilities = ["tools", "json_schema"];
+const capabilities = ["tools", "json_schema", "logprobs"];
 const size = { contextWindow: 100_000, maxOutputTokens: 10_000 };
 
 const behaviours = [
@@ -33,11 +35,21 @@ const behaviours = [
   "tool-call",
   "parallel-tool-calls",
   "json",
+  "json-wrong",
+  "json-wrong-first",
+  "json-with-card",
+  "tool-then-answer",
+  "tool-call-wrong",
+  "tool-call-wrong-first",
+  "think",
+  "think-card",
+  "logprobs",
   "cite-source",
   "cite-and-invent",
   "leak-card",
   "leak-secret",
   "long-20",
+  "long-100",
   "long-200",
   "no-usage",
   "cached",
@@ -52,6 +64,7 @@ export function scriptedProviders(url: string) {
       name: "scripted",
       models: [
         ...behaviours.map((name) => ({ name, ...size, capabilities, price })),
+        ...faultModels(),
         { name: "unpriced", ...size, price: null },
         // Free prompts, so that a test can make the cost equal to its bound: 10 micro-USD a generated token.
         { name: "usage-0-100~free-input", ...size, price: { inputUsdPerMillion: 0, outputUsdPerMillion: 10 } },

@@ -1,12 +1,31 @@
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { inject } from "vitest";
+import type { Settings } from "../../src/env.ts";
 import worker from "../../src/local.ts";
 
+const behaviours = [
+  "ok",
+  "echo",
+  "long-20",
+  "json",
+  "json-wrong",
+  "json-wrong-first",
+  "json-with-card",
+  "tool-call",
+  "tool-call-wrong",
+  "tool-call-wrong-first",
+  "think",
+  "think-card",
+  "logprobs",
+  "leak-card",
+];
+
 /** The test deployment with one provider, the scripted one. */
-export function scriptedEnv(change: Partial<Record<keyof Env, unknown>> = {}): Env {
-  const models = ["ok", "echo", "long-20"].map((name) => ({
+export function scriptedEnv(change: Partial<Record<keyof Env | keyof Settings, unknown>> = {}): Env {
+  const models = behaviours.map((name) => ({
     name,
+    capabilities: ["tools", "json_schema", "logprobs"],
     contextWindow: 10_000,
     maxOutputTokens: 1_000,
     price: { inputUsdPerMillion: 1, outputUsdPerMillion: 10 },
@@ -32,7 +51,8 @@ export async function callWorker(
   const response = await worker.fetch(request as Parameters<typeof worker.fetch>[0], bindings, context);
   const text = await response.text();
   await waitOnExecutionContext(context);
-  return { status: response.status, headers: response.headers, json: JSON.parse(text) };
+  const isStream = response.headers.get("content-type")?.startsWith("text/event-stream") === true;
+  return { status: response.status, headers: response.headers, text, json: isStream ? null : JSON.parse(text) };
 }
 
 export const adminToken = "admin_test_admin_test_admin_test_admin";

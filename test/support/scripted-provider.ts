@@ -1,8 +1,11 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { setTimeout as wait } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
+import { anthropicWire } from "./scripted-anthropic.ts";
+import { googleWire, readGoogleRequest } from "./scripted-google.ts";
+import { readResponsesRequest, responsesWire } from "./scripted-responses.ts";
 import { openaiWire, workersWire, type WireFormat } from "./scripted-wire.ts";
-import { scriptFor, type Answer, type Failure } from "./scripts.ts";
+import { scriptFor, type Answer, type Failure, type ScriptContext } from "./scripts.ts";
 
 /** One model's share of what the provider was asked and has billed. */
 export interface ModelStats {
@@ -40,7 +43,8 @@ const keptRequests = 500;
 
 /**
  * An OpenAI-compatible provider (`/v1/chat/completions`, `/v1/embeddings`, `/v1/models`) over real HTTP on loopback that
- * behaves as the model's name says: see scripts.ts. `/ai/run/<model>` says the same in Workers AI's words. Its counts are at
+ * behaves as the model's name says: see scripts.ts. `/ai/run/<model>` says the same in Workers AI's words, `/v1/messages` in
+ * Anthropic's, `/v1beta/models/<model>:…` in Gemini's. Its counts are at
  * `GET /__stats`; `POST /__reset` forgets them.
  */
 export async function startScriptedProvider(port = 0): Promise<ScriptedProvider> {
@@ -52,6 +56,12 @@ export async function startScriptedProvider(port = 0): Promise<ScriptedProvider>
     models.set(model, known);
     return known;
   };
+  const firstAskedMs = new Map<string, number>();
+  const sinceFirst = (model: string): number => {
+    const firstMs = firstAskedMs.get(model) ?? Date.now();
+    firstAskedMs.set(model, firstMs);
+    return Date.now() - firstMs;
+  };
   const stats = (): ProviderStats => ({
     requests: [...models.values()].reduce((total, model) => total + model.requests, 0),
     models: Object.fromEntries(models),
@@ -59,6 +69,7 @@ export async function startScriptedProvider(port = 0): Promise<ScriptedProvider>
   });
   const reset = () => {
     models.clear();
+    firstAskedMs.clear();
     recorded.length = 0;
   };
 
@@ -72,12 +83,16 @@ export async function startScriptedProvider(port = 0): Promise<ScriptedProvider>
     if (path === "/v1/models")
       return sendJson(response, 200, { object: "list", data: [{ id: "ok", object: "model" }] });
 
-    const body = JSON.parse(await readBody(request)) as RequestBody;
+    const sent = JSON.parse(await readBody(request)) as RequestBody;
+    // Gemini's path says which model is asked, and how; the others' bodies do.
+    const read = readGoogleRequest(path, sent) ?? readResponsesRequest(path, sent);
+    const body = (read as RequestBody | null) ?? sent;
     const isWorkers = path.startsWith("/ai/run/");
+    const wire = wireOf(path);
     const model = isWorkers ? decodeURIComponent(path.slice("/ai/run/".length)) : body.model;
     const mine = statsOf(model);
     const seen = mine.requests++;
-    recorded.push({ path, model, headers: request.headers as Record<string, string>, body });
+    recorded.push({ path, model, headers: request.headers as Record<string, string>, body: sent });
     if (recorded.length > keptRequests) recorded.shift();
     response.on("close", () => {
       if (!response.writableFinished) mine.disconnects++;
@@ -86,6 +101,7 @@ export async function startScriptedProvider(port = 0): Promise<ScriptedProvider>
     const texts = body.text ?? body.input;
     const script = scriptFor(texts === undefined || !bareName(model).startsWith("embed") ? model : "ok", {
       seen,
+      sinceFirstMs: sinceFirst(model),
       ...describe(body),
     });
     if (script.kind === "html") return send(response, 200, "text/html", "<!doctype html><h1>502 Bad Gateway</h1>");
@@ -94,11 +110,15 @@ export async function startScriptedProvider(port = 0): Promise<ScriptedProvider>
       response.end();
       return;
     }
-    if (script.kind === "failure") return fail(response, script, isWorkers);
+    if (script.kind === "reset") return void response.destroy();
+    if (script.kind === "failure") return fail(response, script, wire);
+    if (script.limits !== null) {
+      for (const [name, value] of Object.entries(wire.limitHeaders?.(script.limits) ?? {}))
+        response.setHeader(name, value);
+    }
     await wait(script.delayMs);
     if (script.fault === "hang") return;
-    if (texts !== undefined) return embed(response, [texts].flat(), { model, body, isWorkers, mine });
-    const wire = isWorkers ? workersWire : openaiWire;
+    if (texts !== undefined) return embed(response, [texts].flat(), { model, body, isWorkers, wire, mine });
     const work = { response, answer: script, model, wire, mine };
     await (body.stream === true ? stream(work, isWorkers || body.stream_options?.include_usage === true) : whole(work));
   }
@@ -128,6 +148,14 @@ export async function startScriptedProvider(port = 0): Promise<ScriptedProvider>
         server.closeAllConnections();
       }),
   };
+}
+
+/** Each vendor has a path of its own. */
+function wireOf(path: string): WireFormat {
+  if (path.startsWith("/ai/run/")) return workersWire;
+  if (path.startsWith("/v1beta/")) return googleWire;
+  if (path === "/v1/responses") return responsesWire;
+  return path === "/v1/messages" ? anthropicWire : openaiWire;
 }
 
 interface RequestBody {
@@ -180,7 +208,7 @@ async function stream({ response, answer, model, wire, mine }: Work, withUsage: 
   response.writeHead(200, { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache" });
   response.flushHeaders();
   const write = (events: unknown[]) =>
-    response.write(events.map((event) => `data: ${JSON.stringify(event)}\n\n`).join(""));
+    response.write(events.map(wire.frame ?? ((event) => `data: ${JSON.stringify(event)}\n\n`)).join(""));
   if (fault === "empty-stream") return void response.end();
   if (fault === "error-event") {
     response.write(`event: error\ndata: ${JSON.stringify(wire.error("The server had an error."))}\n\n`);
@@ -191,9 +219,9 @@ async function stream({ response, answer, model, wire, mine }: Work, withUsage: 
   for (const [index, piece] of answer.pieces.entries()) {
     if (index > 0 && answer.betweenMs > 0) await wait(answer.betweenMs);
     if (response.destroyed) return bill(mine, answer, index);
-    write([wire.piece(piece, model)]);
+    write([wire.piece(piece, model, answer)]);
+    if (index + 1 < (answer.faultAfter ?? (fault === "stall" ? 1 : 2))) continue;
     if (fault === "stall") return;
-    if (index < 1) continue;
     if (fault === "cut") return cut(response);
     if (fault === "malformed-chunk") {
       response.write('data: {"choices": [{"delta": {"content": "x"}\n\n');
@@ -214,7 +242,7 @@ async function stream({ response, answer, model, wire, mine }: Work, withUsage: 
   // Workers AI's classic stream has no finish reason: its `[DONE]` is what `no-finish` leaves out.
   const leavesOutDone = fault === "no-done" || (fault === "no-finish" && wire === workersWire);
   bill(mine, answer, answer.pieces.length);
-  response.end(leavesOutDone ? "" : "data: [DONE]\n\n");
+  response.end(leavesOutDone ? "" : (wire.done ?? "data: [DONE]\n\n"));
 }
 
 /** Once the pieces are on their way: the client must have seen them before the connection breaks. */
@@ -228,8 +256,9 @@ function bill(mine: ModelStats, answer: Answer, sentPieces: number): void {
   mine.outputTokens += sentPieces === pieces.length ? (usage?.output ?? pieces.length) : sentPieces;
 }
 
-function fail(response: ServerResponse, { status, headers, error, workersCode }: Failure, isWorkers: boolean): void {
-  const body = isWorkers ? { success: false, errors: [{ code: workersCode, message: error.message }] } : { error };
+function fail(response: ServerResponse, failure: Failure, wire: WireFormat): void {
+  const { status, headers, error } = failure;
+  const body = wire.failure?.(failure) ?? { error };
   response.writeHead(status, { "content-type": "application/json", "x-request-id": "req_scripted", ...headers });
   response.end(JSON.stringify(body));
 }
@@ -238,14 +267,19 @@ interface EmbedCall {
   model: string;
   body: RequestBody;
   isWorkers: boolean;
+  wire: WireFormat;
   mine: ModelStats;
 }
 
-function embed(response: ServerResponse, texts: string[], { model, body, isWorkers, mine }: EmbedCall): void {
-  const dimensions = body.dimensions ?? Number(/^embed-(\d+)/.exec(bareName(model))?.[1] ?? 16);
+function embed(response: ServerResponse, texts: string[], { model, body, isWorkers, wire, mine }: EmbedCall): void {
+  // `embed-fixed-8` ignores the size it is asked for, as servers do that do not know the parameter.
+  const [, fixed, named] = /^embed-(fixed-)?(\d+)/.exec(bareName(model)) ?? [];
+  const dimensions = (fixed === undefined ? body.dimensions : undefined) ?? Number(named ?? 16);
   const vectors = texts.map((text) => embedText(text, dimensions));
   const tokens = texts.reduce((total, text) => total + countTokens(text), 0);
   mine.inputTokens += tokens;
+  const own = wire.embeddings?.(vectors, tokens);
+  if (own !== undefined) return sendJson(response, 200, own);
   if (isWorkers) return sendJson(response, 200, { shape: [vectors.length, dimensions], data: vectors, pooling: "cls" });
   const data = vectors.map((embedding, index) => ({ object: "embedding", index, embedding }));
   sendJson(response, 200, { object: "list", data, model, usage: { prompt_tokens: tokens, total_tokens: tokens } });
@@ -264,12 +298,15 @@ function embedText(text: string, dimensions: number): number[] {
   return vector.map((value) => value / length);
 }
 
-function describe({ messages = [] }: RequestBody): { lastUserText: string; promptTokens: number } {
+function describe({ messages = [] }: RequestBody): Omit<ScriptContext, "seen" | "sinceFirstMs"> {
   const textOf = (content: string | { text?: string }[] | null | undefined) =>
     typeof content === "string" ? content : (content ?? []).map((part) => part.text ?? "").join("\n");
   const lastUser = messages.findLast((message) => message.role === "user");
   const tokens = messages.reduce((total, message) => total + countTokens(textOf(message.content)), 0);
-  return { lastUserText: textOf(lastUser?.content), promptTokens: tokens };
+  const last = messages.at(-1);
+  const prefill = last?.role === "assistant" ? textOf(last.content) : null;
+  const hasToolResult = messages.at(-1)?.role === "tool";
+  return { lastUserText: textOf(lastUser?.content), promptTokens: tokens, prefill, hasToolResult };
 }
 
 function countTokens(text: string): number {

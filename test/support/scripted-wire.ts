@@ -1,16 +1,26 @@
-import type { Answer, ScriptedUsage } from "./scripts.ts";
+import type { Answer, Failure, ScriptedLimits, ScriptedUsage } from "./scripts.ts";
 
 /** How an answer looks on the wire: whole, and as the events of a stream. */
 export interface WireFormat {
   whole(answer: Answer, model: string): unknown;
   /** Before the first piece. */
   opening(answer: Answer, model: string): unknown[];
-  piece(text: string, model: string): unknown;
+  piece(text: string, model: string, answer: Answer): unknown;
   /** Refusal, tool calls. */
   rest(answer: Answer, model: string): unknown[];
   finish(answer: Answer, model: string): unknown[];
   usage(answer: Answer, model: string): unknown[];
   error(message: string): unknown;
+  /** Where a vendor's vectors do not come in OpenAI's shape. */
+  embeddings?(vectors: number[][], tokens: number): unknown;
+  /** An event of a stream, framed; by default its JSON as `data`. */
+  frame?(event: unknown): string;
+  /** What ends a stream that is complete; by default `[DONE]`. */
+  done?: string;
+  /** The body of a refusal; by default OpenAI's. */
+  failure?(failure: Failure): unknown;
+  /** How the vendor's headers say what is left of its limits. */
+  limitHeaders?(limits: ScriptedLimits): Record<string, string>;
 }
 
 const id = "chatcmpl-scripted";
@@ -26,8 +36,15 @@ function openaiUsage(usage: ScriptedUsage) {
   };
 }
 
-function chunk(model: string, delta: object, finish: string | null = null) {
-  const choices = [{ index: 0, delta, logprobs: null, finish_reason: finish }];
+const logprobOf = (token: string) => ({
+  token,
+  logprob: -0.25,
+  bytes: [...Buffer.from(token)],
+  top_logprobs: [{ token, logprob: -0.25, bytes: [...Buffer.from(token)] }],
+});
+
+function chunk(model: string, delta: object, finish: string | null = null, logprobs: object | null = null) {
+  const choices = [{ index: 0, delta, logprobs, finish_reason: finish }];
   return {
     id,
     object: "chat.completion.chunk",
@@ -59,16 +76,21 @@ export const openaiWire: WireFormat = {
           role: "assistant",
           content: answer.pieces.length === 0 ? null : answer.pieces.join(""),
           refusal: answer.refusal,
+          ...(answer.thinking.length > 0 ? { reasoning_content: answer.thinking.join("") } : {}),
           ...(answer.toolCalls.length > 0 ? { tool_calls: toolCallOf(answer) } : {}),
         },
-        logprobs: null,
+        logprobs: answer.logprobs ? { content: answer.pieces.map(logprobOf), refusal: null } : null,
         finish_reason: answer.finish,
       },
     ],
     ...(answer.usage === null ? {} : { usage: openaiUsage(answer.usage) }),
   }),
-  opening: (_answer, model) => [chunk(model, { role: "assistant", content: "", refusal: null })],
-  piece: (text, model) => chunk(model, { content: text }),
+  opening: (answer, model) => [
+    chunk(model, { role: "assistant", content: "", refusal: null }),
+    ...answer.thinking.map((text) => chunk(model, { reasoning_content: text })),
+  ],
+  piece: (text, model, answer) =>
+    chunk(model, { content: text }, null, answer.logprobs ? { content: [logprobOf(text)], refusal: null } : null),
   rest: (answer, model) => [
     ...(answer.refusal === null ? [] : [chunk(model, { refusal: answer.refusal })]),
     ...answer.toolCalls.flatMap((call, index) => {
@@ -117,4 +139,5 @@ export const workersWire: WireFormat = {
   finish: () => [],
   usage: (answer) => (answer.usage === null ? [] : [{ response: "", ...classicUsage(answer) }]),
   error: (message) => ({ errors: [{ code: 3043, message }] }),
+  failure: ({ workersCode, error }) => ({ success: false, errors: [{ code: workersCode, message: error.message }] }),
 };

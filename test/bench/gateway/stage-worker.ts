@@ -5,7 +5,7 @@ import { sha256Hex } from "../../../src/core/hash.ts";
 import type { ModelCard } from "../../../src/core/model.ts";
 import type { AuditRecord, TraceRecord, UsageRecord } from "../../../src/core/records.ts";
 import type { Principal } from "../../../src/core/principal.ts";
-import { allowedUrls } from "../../../src/gateway/complete.ts";
+import { allowedUrls } from "../../../src/gateway/check-answer.ts";
 import { chooseRoute } from "../../../src/gateway/choose-route.ts";
 import { measurePrompt } from "../../../src/gateway/estimate-tokens.ts";
 import { noUsage, usageRow } from "../../../src/gateway/account-call.ts";
@@ -137,6 +137,10 @@ async function principalOf(key: string, { secretKeys }: Services): Promise<Princ
     groups: [],
     scopes: new Set(claims.scopes),
     roles: [],
+    rootKeyId: null,
+    allowedModels: null,
+    allowedExtensions: null,
+    onDisconnect: "abort",
   };
 }
 
