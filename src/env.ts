@@ -21,8 +21,14 @@ export const settingsSchema = z.object({
 
   OPENAI_API_KEY: optionalText,
   OPENAI_BASE_URL: z.url().default("https://api.openai.com/v1"),
+  ANTHROPIC_API_KEY: optionalText,
+  ANTHROPIC_BASE_URL: z.url().default("https://api.anthropic.com"),
+  GOOGLE_API_KEY: optionalText,
+  GOOGLE_BASE_URL: z.url().default("https://generativelanguage.googleapis.com/v1beta"),
   /** More OpenAI-compatible providers, as JSON: see docs/gateway.md. */
   PARAPET_PROVIDERS: optionalText,
+  /** Prices in place of the catalog's, as JSON: see docs/configure.md. */
+  PARAPET_PRICES: optionalText,
   /** Set by `npm run dev`: the local model server. */
   PARAPET_LOCAL_MODEL_URL: z.url().optional(),
 
@@ -40,12 +46,27 @@ export const settingsSchema = z.object({
   PARAPET_FIRST_TOKEN_TIMEOUT_MS: wholeNumber.min(1).default(60_000),
   PARAPET_IDLE_TIMEOUT_MS: wholeNumber.min(1).default(30_000),
   PARAPET_TOTAL_TIMEOUT_MS: wholeNumber.min(1).default(300_000),
+  /** A model with so many failures within 30 s, and no more successes than failures, is left alone… */
+  PARAPET_BREAKER_FAILURES: wholeNumber.min(1).default(5),
+  /** …for so long; doubled, up to a minute, by every probe that fails. */
+  PARAPET_BREAKER_COOLDOWN_MS: wholeNumber.min(100).default(5_000),
 
   /** `grounded-answer-small` suits models below about a billion parameters. */
   PARAPET_GROUNDED_PROMPT: z.enum(["grounded-answer", "grounded-answer-small"]).default("grounded-answer"),
   PARAPET_CONTENT_RETENTION_DAYS: wholeNumber.default(30),
   /** Hosts whose links and images may stand in answers, separated by commas. */
   PARAPET_LINK_HOSTS: z.string().default(""),
+  /** Hosts this deployment answers at, separated by commas: no webhook goes there. */
+  PARAPET_OWN_HOSTS: z.string().default(""),
+  /** The only hosts that webhooks may go to, separated by commas; empty: any on the public internet. */
+  PARAPET_WEBHOOK_HOSTS: z.string().default(""),
+
+  /** Origins whose pages may call from a browser, separated by commas; `https://*.example.com` is one label below. */
+  PARAPET_CORS_ORIGINS: z.string().default(""),
+  /** Identity providers whose users may call with their JWTs, as JSON: see docs/configure.md. */
+  PARAPET_JWT_ISSUERS: optionalText,
+  /** How long an answer serves equal requests that do not say whether it may; 0: only those that ask for it. */
+  PARAPET_CACHE_TTL_MS: wholeNumber.max(30 * 86_400_000).default(0),
 });
 export type Settings = z.infer<typeof settingsSchema>;
 

@@ -25,11 +25,15 @@ export async function loadEvalDeployment(env: Env): Promise<EvalDeployment> {
         kind: "system",
         projectId,
         keyId: null,
+        rootKeyId: null,
         subject: "system:evals",
         subjectId: await secretKeys.subjectId(projectId, "system:evals"),
         groups: [],
         scopes: new Set(["chat", "collections:read", "collections:write"]),
         roles: [],
+        allowedModels: null,
+        allowedExtensions: null,
+        onDisconnect: "abort",
       };
     },
     async ensureCollection(name, principal) {

@@ -1,6 +1,16 @@
 import production from "./index.ts";
 
-export { CollectionIndex, Collector, EvalRunner, Meter } from "./index.ts";
+export {
+  Allowance,
+  CollectionIndex,
+  Collector,
+  EvalRunner,
+  Meter,
+  ProviderHealth,
+  Replay,
+  ResponseCache,
+  ResponseSession,
+} from "./index.ts";
 export { LocalAI } from "./local/local-ai.ts";
 export { LocalVectorize } from "./local/local-vectorize.ts";
 export { LocalVectors } from "./local/local-vectors.ts";

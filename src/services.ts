@@ -1,8 +1,11 @@
 import { systemClock, type Clock } from "./core/clock.ts";
+import { canonicalJson, sha256Hex } from "./core/hash.ts";
 import type { ModelCard } from "./core/model.ts";
 import type { Principal } from "./core/principal.ts";
+import type { Replay } from "./core/replay.ts";
 import { createSecretKeys, type SecretKeys } from "./core/secret-keys.ts";
 import { createAuditStore, type AuditStore } from "./db/audit-store.ts";
+import { createBudgetStore, type BudgetStore } from "./db/budget-store.ts";
 import { isMigrated, openDatabase } from "./db/client.ts";
 import { createCollectionStore, type CollectionStore } from "./db/collection-store.ts";
 import { createContentStore, type ContentStore } from "./db/content-store.ts";
@@ -11,13 +14,19 @@ import { createKeyStore, type KeyStore } from "./db/key-store.ts";
 import { createTraceStore, type TraceStore } from "./db/trace-store.ts";
 import { createUsageStore, type UsageStore } from "./db/usage-store.ts";
 import { parseSettings, type Settings } from "./env.ts";
+import { defaultBreakerPolicy } from "./gateway/breaker.ts";
 import type { IngestDeps } from "./gateway/ingest-document.ts";
 import type { GatewayDeps } from "./gateway/request-scope.ts";
+import { parseJwtIssuers } from "./identity/jwt-issuers.ts";
+import { createUserTokens, type UserTokens } from "./identity/user-tokens.ts";
+import { createUpstreams } from "./gateway/upstreams.ts";
+import { wait } from "./gateway/wait.ts";
 import { guardrailPolicy } from "./guardrails/policy.ts";
 import { createGuardrails } from "./guardrails/run-guardrails.ts";
 import type { Collector } from "./objects/collector.ts";
 import type { EvalRunnerContract } from "./objects/eval-runner.ts";
 import type { Meter } from "./objects/meter.ts";
+import type { ResponseSession } from "./objects/response-session.ts";
 import { loadPrompts } from "./prompting/load-prompts.ts";
 import { configureModels, type ConfiguredModels } from "./configure-models.ts";
 import { searchCollection } from "./retrieval/search.ts";
@@ -29,8 +38,11 @@ export interface Services {
   settings: Settings;
   clock: Clock;
   secretKeys: SecretKeys;
+  /** `null` when the deployment takes no end users' tokens. */
+  userTokens: UserTokens | null;
   registry: ConfiguredModels["registry"];
   keys: KeyStore;
+  budgets: BudgetStore;
   usage: UsageStore;
   audit: AuditStore;
   traces: TraceStore;
@@ -45,7 +57,11 @@ export interface Services {
   isMigrated(): Promise<boolean>;
   meterOf(principal: Principal): DurableObjectStub<Meter>;
   collectorOf(projectId: string): DurableObjectStub<Collector>;
+  /** The object that keeps one of the subject's conversations. */
+  responseSessionOf(principal: Principal, session: string): DurableObjectStub<ResponseSession>;
   evalRunnerOf(projectId: string): EvalRunnerContract;
+  /** Named `project/subjectId/…`: whose answer it keeps. */
+  replayOf(name: string): Replay;
   /** Brings the caller's own rows and what the project's collector holds into the database, so that it sees what it just did. */
   freshen(principal: Principal): Promise<void>;
 }
@@ -69,6 +85,7 @@ export async function createServices(env: Env, settings: Settings): Promise<Serv
   const db = openDatabase(env.DB);
   const secretKeys = await createSecretKeys(settings.PARAPET_SECRET);
   const models = configureModels(env, settings);
+  const issuers = parseJwtIssuers(settings.PARAPET_JWT_ISSUERS);
   const collections = createCollectionStore(db);
   const content = createContentStore({
     bucket: env.CONTENT,
@@ -78,9 +95,8 @@ export async function createServices(env: Env, settings: Settings): Promise<Serv
   const linkHosts = settings.PARAPET_LINK_HOSTS.split(",")
     .map((host) => host.trim())
     .filter((host) => host !== "");
-  const guardrails = createGuardrails(guardrailPolicy.parse({ link_hosts: linkHosts, image_hosts: linkHosts }), {
-    clock,
-  });
+  const policy = guardrailPolicy.parse({ link_hosts: linkHosts, image_hosts: linkHosts });
+  const guardrails = createGuardrails(policy, { clock });
   const meterOf = ({ projectId, subjectId }: Principal) => env.METER.getByName(`${projectId}/${subjectId}`);
   const collectorOf = (projectId: string) => env.COLLECTOR.getByName(projectId);
   const indexOf = (projectId: string, collectionId: string) => env.COLLECTION.getByName(`${projectId}/${collectionId}`);
@@ -110,14 +126,34 @@ export async function createServices(env: Env, settings: Settings): Promise<Serv
     },
     orphanAfterMs: settings.PARAPET_ORPHAN_AFTER_MS,
     totalTimeoutMs: settings.PARAPET_TOTAL_TIMEOUT_MS,
+    responseCache: {
+      clock,
+      cacheOf: (name) => env.RESPONSE_CACHE.getByName(name),
+      keys: secretKeys,
+      defaultTtlMs: settings.PARAPET_CACHE_TTL_MS,
+      policyVersion: await sha256Hex(canonicalJson(policy)),
+    },
+    upstreams: createUpstreams({
+      clock,
+      policy: {
+        ...defaultBreakerPolicy,
+        minimumFailures: settings.PARAPET_BREAKER_FAILURES,
+        cooldownMs: settings.PARAPET_BREAKER_COOLDOWN_MS,
+      },
+      sharedOf: (model) => env.PROVIDER_HEALTH.getByName(model),
+      wait,
+    }),
   };
 
   return {
     settings,
     clock,
     secretKeys,
+    // In workerd, fetch must be called as a function of the global scope.
+    userTokens: issuers.length === 0 ? null : createUserTokens(issuers, { clock, fetch: (...call) => fetch(...call) }),
     registry: models.registry,
     keys: createKeyStore(db),
+    budgets: createBudgetStore(db),
     usage: createUsageStore(db),
     audit: createAuditStore(db),
     traces: createTraceStore(db),
@@ -128,7 +164,10 @@ export async function createServices(env: Env, settings: Settings): Promise<Serv
     isMigrated: () => isMigrated(db),
     meterOf,
     collectorOf,
+    responseSessionOf: ({ projectId, subjectId }, session) =>
+      env.RESPONSE_SESSION.getByName(`${projectId}/${subjectId}/${session}`),
     evalRunnerOf: (projectId) => env.EVAL_RUNNER.getByName(projectId),
+    replayOf: (name) => env.REPLAY.getByName(name),
     async freshen(principal) {
       // The caller's own meter first: what it just did is still there. Neither being out of reach stops a reader.
       await meterOf(principal)

@@ -7,7 +7,7 @@ import type { Services } from "./services.ts";
 import { logError } from "./telemetry/log.ts";
 
 /** The worker's handlers: HTTP, and what runs at night. The app is built with the first request: importing does nothing. */
-export function createWorker(loadServices: (env: Env) => Promise<Services>): ExportedHandler<Env> {
+export function createWorker(loadServices: (env: Env) => Promise<Services>) {
   let app: App | null = null;
   return {
     fetch(request, env, ctx) {
@@ -21,5 +21,5 @@ export function createWorker(loadServices: (env: Env) => Promise<Services>): Exp
         services.content.prune(systemClock()).catch((cause: unknown) => logError("content.prune_failed", {}, cause)),
       );
     },
-  };
+  } satisfies ExportedHandler<Env>;
 }

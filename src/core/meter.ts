@@ -19,6 +19,12 @@ export interface AdmitRequest {
   /** `null` for the bootstrap admin. */
   keyId: string | null;
   traceId: string;
+  /** The first of the key's line of rotations: under this name its own budget is kept. */
+  rootKeyId?: string | null;
+  /** The key acts for a subject other than itself: its limits stand above that subject's. */
+  actsForAnother?: boolean;
+  /** `parapet.feature`. */
+  feature?: string | null;
   /** What an orphan's usage and audit rows say: the request is known even if its end is not. */
   draft: { audit: AuditRecord; usage: UsageRecord | null };
   bound: Bound;
@@ -30,13 +36,14 @@ export const refusalCodes = [
   "budget_exceeded",
   "unauthenticated",
   "storage_unavailable",
+  "meter_unavailable",
   "not_ready",
 ] as const;
 
 export interface Refusal {
   code: (typeof refusalCodes)[number];
   message: string;
-  /** The name of the limit that was hit, as `Limits` calls it, in snake case. */
+  /** The limit that was hit, as `Limits` calls it, in snake case; with its parent's kind before it, e.g. `project_daily_budget`. */
   limit: string | null;
   retryAfterMs: number | null;
 }

@@ -14,6 +14,7 @@ export const parapetRequest = z
       .describe("Ground the answer in this collection (`col_…`) and cite it."),
     feature: label.optional().describe("The product feature that asks, for usage reports."),
     task: label.optional().describe("The kind of task, for usage reports."),
+    agent: label.optional().describe("The agent that asks, for usage reports."),
     subject: z
       .string()
       .min(1)
@@ -24,8 +25,38 @@ export const parapetRequest = z
       .boolean()
       .optional()
       .describe("Only models that stay at the edge, or on this machine, may see the request."),
+    fallbacks: z
+      .array(z.string().min(1).max(256))
+      .min(1)
+      .max(4)
+      .optional()
+      .describe("Models (`provider/model`) to turn to, in this order, when the one named in `model` fails."),
+    timeout_ms: z
+      .int()
+      .min(1)
+      .optional()
+      .describe("The request's deadline, all attempts together; at most the deployment's own."),
     latency_critical: z.boolean().optional().describe("Prefer the fast tier."),
     requires_reasoning: z.boolean().optional().describe("Prefer the reasoning tier."),
+    cache: z
+      .strictObject({
+        mode: z.enum(["use", "refresh", "off"]).default("use").describe("`refresh` asks anew and keeps the answer."),
+        ttl_ms: z
+          .int()
+          .min(1_000)
+          .max(30 * 86_400_000)
+          .optional(),
+        shared: z
+          .boolean()
+          .optional()
+          .describe("Share it with every caller who may read the same. By default an answer is its subject's own."),
+      })
+      .optional()
+      .describe("Answer from an earlier, exactly equal request. Off unless asked for."),
+    on_disconnect: z
+      .enum(["abort", "drain"])
+      .optional()
+      .describe("What becomes of the model's call when the client leaves: ended, or finished and kept."),
     budget: z
       .strictObject({ max_cost_micros: z.int().min(0).describe("The most this request may cost, in micro-USD.") })
       .optional(),
@@ -68,6 +99,7 @@ export const parapetResponse = z
       attempts: z.array(z.object({ model: z.string(), outcome: z.string() })),
     }),
     cost_micros: z.int(),
+    cache: z.enum(["hit", "miss", "none"]).describe("`none`: the cache had no part in it."),
     degraded: z.boolean(),
     generated: z.boolean().describe("False when the answer is extracted verbatim from the sources."),
     grounding: z.enum(["none", "grounded", "insufficient_evidence"]),

@@ -16,11 +16,13 @@ export interface UsageRecord {
   tier: string | null;
   feature: string | null;
   task: string | null;
+  agent: string | null;
   promptName: string | null;
   promptVersion: string | null;
   promptHash: string | null;
   inputTokens: number;
   cachedInputTokens: number;
+  cacheWriteInputTokens: number;
   outputTokens: number;
   reasoningTokens: number;
   costMicros: number;

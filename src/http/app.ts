@@ -3,11 +3,16 @@ import { bodyLimit } from "hono/body-limit";
 import { AppError } from "../core/errors.ts";
 import type { Services } from "../services.ts";
 import type { App, AppEnvironment } from "./context.ts";
+import { describeApi } from "./describe-api.ts";
 import { errorResponse, invalidRequest } from "./error-response.ts";
+import { allowOrigins } from "./middleware/allow-origins.ts";
 import { authenticate } from "./middleware/authenticate.ts";
+import { idempotency } from "./middleware/idempotency.ts";
 import { requireMigrations } from "./middleware/require-migrations.ts";
 import { traceRequest } from "./middleware/trace-request.ts";
+import { answerNotFound } from "./not-found.ts";
 import { registerAuditRoutes } from "./routes/audit.ts";
+import { registerBudgetRoutes } from "./routes/budgets.ts";
 import { registerChatRoutes } from "./routes/chat.ts";
 import { registerCollectionRoutes } from "./routes/collections.ts";
 import { registerDocumentRoutes } from "./routes/documents.ts";
@@ -15,11 +20,16 @@ import { registerEmbeddingRoutes } from "./routes/embeddings.ts";
 import { registerEvalRoutes } from "./routes/evals.ts";
 import { registerHealthRoute } from "./routes/health.ts";
 import { registerKeyRoutes } from "./routes/keys.ts";
+import { registerMessageRoutes } from "./routes/messages.ts";
 import { registerModelRoutes } from "./routes/models.ts";
+import { registerResponseRoutes } from "./routes/responses.ts";
+import { registerToolRoutes } from "./routes/tools.ts";
 import { registerTraceRoutes } from "./routes/traces.ts";
+import { registerUsageExportRoute } from "./routes/usage-export.ts";
 import { registerUsageRoutes } from "./routes/usage.ts";
 
-const maxBodyBytes = 4 * 1024 * 1024;
+/** Photos, recordings and PDFs come in the body; how much text it may hold is bounded apart. */
+const maxBodyBytes = 20 * 1024 * 1024;
 
 /** The order of every request, on one screen. */
 export function createApp(loadServices: (env: Env) => Promise<Services>): App {
@@ -30,6 +40,11 @@ export function createApp(loadServices: (env: Env) => Promise<Services>): App {
   });
 
   app.use(traceRequest);
+  app.use(async (c, next) => {
+    c.set("services", await loadServices(c.env));
+    await next();
+  });
+  app.use(allowOrigins);
   app.use(
     bodyLimit({
       maxSize: maxBodyBytes,
@@ -38,35 +53,28 @@ export function createApp(loadServices: (env: Env) => Promise<Services>): App {
       },
     }),
   );
-  app.use(async (c, next) => {
-    c.set("services", await loadServices(c.env));
-    await next();
-  });
   registerHealthRoute(app);
-  app.doc31("/openapi.json", {
-    openapi: "3.1.0",
-    info: { title: "Parapet", version: "0.1.0", description: "An AI backend in your own Cloudflare account." },
-  });
+  app.get("/openapi.json", (c) => c.json(describeApi(app)));
   app.openAPIRegistry.registerComponent("securitySchemes", "bearer", { type: "http", scheme: "bearer" });
 
-  app.use("/v1/*", authenticate, requireMigrations);
+  app.use("/v1/*", authenticate, requireMigrations, idempotency);
   registerChatRoutes(app);
+  registerResponseRoutes(app);
+  registerMessageRoutes(app);
   registerEmbeddingRoutes(app);
   registerModelRoutes(app);
   registerCollectionRoutes(app);
   registerDocumentRoutes(app);
   registerKeyRoutes(app);
+  registerBudgetRoutes(app);
   registerUsageRoutes(app);
+  registerUsageExportRoute(app);
   registerAuditRoutes(app);
+  registerToolRoutes(app);
   registerTraceRoutes(app);
   registerEvalRoutes(app);
 
   app.onError((cause, c) => errorResponse(cause, c));
-  app.notFound((c) =>
-    errorResponse(
-      new AppError("not_found", `There is no ${c.req.method} ${c.req.path}. GET /openapi.json lists what there is.`),
-      c,
-    ),
-  );
+  app.notFound(answerNotFound(app));
   return app;
 }

@@ -10,6 +10,8 @@ export interface Governed {
   target?: string | null;
   bound?: Bound;
   usage?: UsageRecord | null;
+  /** Whose meter it goes through; by default the caller's own. */
+  principal?: Principal;
 }
 
 const nothing: Bound = { costMicros: 0, tokens: 0 };
@@ -17,10 +19,10 @@ const nothing: Bound = { costMicros: 0, tokens: 0 };
 /** Runs a handler under a hold: every authenticated route goes through its subject's meter and leaves an audit row. */
 export async function govern<T>(
   c: AppContext,
-  { action, target = null, bound = nothing, usage = null }: Governed,
+  { action, target = null, bound = nothing, usage = null, principal = c.var.principal }: Governed,
   handler: (hold: Hold) => Promise<{ result: T } & Partial<HoldEnd>>,
 ): Promise<T> {
-  const { services, trace, principal } = c.var;
+  const { services, trace } = c.var;
   const hold = await openHold(
     {
       meter: services.meterOf(principal),

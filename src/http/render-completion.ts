@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { finishReasons, toolCall } from "../core/chat.ts";
+import { choiceLogprob, finishReasons, thinkingBlock, toolCall } from "../core/chat.ts";
 import type { TokenUsage } from "../core/money.ts";
 import { parapetResponse } from "../core/parapet-extension.ts";
 import type { Completion } from "../gateway/completion.ts";
@@ -29,8 +29,10 @@ export const chatCompletion = z
           content: z.string().nullable(),
           refusal: z.string().nullable(),
           tool_calls: z.array(toolCall).optional(),
+          reasoning_content: z.string().optional(),
+          thinking_blocks: z.array(thinkingBlock).optional(),
         }),
-        logprobs: z.null(),
+        logprobs: z.object({ content: z.array(choiceLogprob), refusal: z.null() }).nullable(),
         finish_reason: z.enum(finishReasons),
       }),
     ),
@@ -40,19 +42,23 @@ export const chatCompletion = z
   .meta({ id: "ChatCompletion" });
 
 export function renderCompletion({ id, createdMs, answer, parapet }: Completion): z.infer<typeof chatCompletion> {
-  const { content, refusal, toolCalls } = answer;
+  const { content, refusal, toolCalls, thinking } = answer;
+  const thought = thinking.flatMap((block) => (block.type === "thinking" ? [block.thinking] : [])).join("\n\n");
   const message = {
     role: "assistant" as const,
     content,
     refusal,
     ...(toolCalls.length === 0 ? {} : { tool_calls: toolCalls }),
+    ...(thought === "" ? {} : { reasoning_content: thought }),
+    ...(thinking.length === 0 ? {} : { thinking_blocks: thinking }),
   };
+  const logprobs = answer.logprobs === null ? null : { content: answer.logprobs, refusal: null };
   return {
     id,
     object: "chat.completion",
     created: Math.floor(createdMs / 1000),
     model: answer.model,
-    choices: [{ index: 0, message, logprobs: null, finish_reason: answer.finishReason }],
+    choices: [{ index: 0, message, logprobs, finish_reason: answer.finishReason }],
     usage: renderUsage(answer.usage),
     parapet,
   };

@@ -15,10 +15,15 @@ export function renderStream(
     model: streamed.model,
   };
   const event = (data: object) => `data: ${JSON.stringify(data)}\n\n`;
-  const chunk = (delta: object, finishReason: string | null = null, more: object = {}) =>
+  const chunk = (
+    delta: object,
+    finishReason: string | null = null,
+    more: object = {},
+    logprobs: object | null = null,
+  ) =>
     event({
       ...head,
-      choices: [{ index: 0, delta, logprobs: null, finish_reason: finishReason }],
+      choices: [{ index: 0, delta, logprobs, finish_reason: finishReason }],
       ...(includeUsage ? { usage: null } : {}),
       ...more,
     });
@@ -31,6 +36,12 @@ export function renderStream(
         return chunk({ content: part.text });
       case "refusal-delta":
         return chunk({ refusal: part.text });
+      case "thinking-delta":
+        return chunk({ reasoning_content: part.text });
+      case "thinking-end":
+        return chunk({ thinking_blocks: [part.block] });
+      case "logprobs":
+        return chunk({}, null, {}, { content: part.content, refusal: null });
       case "tool-call":
         return chunk({ tool_calls: [{ index: part.index, ...part.call }] });
       case "end": {

@@ -126,7 +126,7 @@ export function createEvalRunner(deploymentOf: (env: Env) => Promise<EvalDeploym
     async #ingest(suite: Suite, deployment: EvalDeployment, principal: Principal): Promise<string> {
       const collectionId = await deployment.ensureCollection(`eval ${suite.name}`, principal);
       for (const document of suite.documents)
-        await deployment.ingest(document, { collectionId, principal, scope: this.#scope(principal) });
+        await deployment.ingest(document, { collectionId, principal, scope: this.#scope(principal, "documents.put") });
       return collectionId;
     }
 
@@ -141,7 +141,7 @@ export function createEvalRunner(deploymentOf: (env: Env) => Promise<EvalDeploym
       }: { suite: Suite; deployment: EvalDeployment; principal: Principal; collectionId: string; runId: string },
     ): Promise<EvalResultRow> {
       const startMs = systemClock();
-      const scope = this.#scope(principal);
+      const scope = this.#scope(principal, "chat.completions");
       const { model, max_completion_tokens: maxCompletionTokens } = suite.target;
       const asked = await deployment.ask({ input: item.input, model, maxCompletionTokens, collectionId }, scope);
       const failures = judgeCase(item, asked.outcome);
@@ -158,9 +158,10 @@ export function createEvalRunner(deploymentOf: (env: Env) => Promise<EvalDeploym
       };
     }
 
-    #scope(principal: Principal) {
+    #scope(principal: Principal, action: string) {
       return {
         principal,
+        action,
         trace: startTrace({ name: "eval", clock: systemClock, linked: null }),
         signal: AbortSignal.timeout(caseTimeoutMs),
         waitUntil: (promise: Promise<unknown>) => this.ctx.waitUntil(promise),

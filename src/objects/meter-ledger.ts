@@ -2,6 +2,9 @@ import { utcDay, utcMonth } from "../core/clock.ts";
 import type { AdmitRequest, Bound, Settlement } from "../core/meter.ts";
 import type { AuditRecord, TraceRecord, UsageRecord } from "../core/records.ts";
 import type { MeterState } from "./decide-admission.ts";
+import { periodsOf, type Claimant } from "./governing-limits.ts";
+import { BudgetWatch } from "./budget-watch.ts";
+import { SliceBook } from "./slice-book.ts";
 
 /** What leaves for the collector: the rows of one request. */
 export interface OutboxBatch {
@@ -17,7 +20,16 @@ interface OpenHold {
   bound: Bound;
   outputTokens: number;
   draft: AdmitRequest["draft"];
+  origin: HoldOrigin;
 }
+
+/** Whose limits a hold is under: a raised bound asks them again, and its settlement is told to the parents. */
+export interface HoldOrigin extends Claimant {
+  /** Names of the budgets above it. */
+  parents: readonly string[];
+}
+
+const noOrigin: HoldOrigin = { parents: [] };
 
 /** Schema steps only ever append. */
 const schemaSteps = [
@@ -25,7 +37,12 @@ const schemaSteps = [
      tokens integer not null, output_tokens integer not null default 0, draft text) without rowid`,
   `create table spend (period text primary key, micros integer not null) without rowid`,
   `create table outbox (seq integer primary key autoincrement, batch text not null)`,
+  `alter table hold add column origin text`,
+  SliceBook.schema,
+  BudgetWatch.schema,
 ];
+
+const dayMs = 86_400_000;
 
 /** Holds leave in batches of at most this many, so that one call stays far below the limits of an RPC. */
 const outboxBatchSize = 200;
@@ -37,6 +54,8 @@ const outboxBatchSize = 200;
 export class MeterLedger {
   readonly #storage: DurableObjectStorage;
   readonly #sql: SqlStorage;
+  /** The accounts with the budgets above: in step with the holds. */
+  readonly slices: SliceBook;
   readonly #open = new Map<string, OpenHold>();
   #recent: { id: string; atMs: number; tokens: number }[] = [];
   #spend = new Map<string, number>();
@@ -49,6 +68,7 @@ export class MeterLedger {
     this.#storage = storage;
     this.#sql = storage.sql;
     this.#migrate();
+    this.slices = new SliceBook(this.#sql);
     this.#load();
   }
 
@@ -71,20 +91,27 @@ export class MeterLedger {
     };
   }
 
+  /** Of a UTC day or month, as settled so far. */
+  spentMicros(period: string): number {
+    return this.#spend.get(period) ?? 0;
+  }
+
   open(hold: Omit<OpenHold, "outputTokens">): void {
     this.#sql.exec(
-      "insert into hold (id, at_ms, lease_until_ms, cost_micros, tokens, draft) values (?, ?, ?, ?, ?, ?)",
+      "insert into hold (id, at_ms, lease_until_ms, cost_micros, tokens, draft, origin) values (?, ?, ?, ?, ?, ?, ?)",
       hold.id,
       hold.atMs,
       hold.leaseUntilMs,
       hold.bound.costMicros,
       hold.bound.tokens,
       JSON.stringify(hold.draft),
+      hold.origin.parents.length === 0 && hold.origin.actsForAnother !== true ? null : JSON.stringify(hold.origin),
     );
-    this.#open.set(hold.id, { ...hold, outputTokens: 0 });
+    const opened = { ...hold, outputTokens: 0 };
+    this.#open.set(hold.id, opened);
     this.#recent.push({ id: hold.id, atMs: hold.atMs, tokens: hold.bound.tokens });
     this.#recentTokens += hold.bound.tokens;
-    this.#reservedMicros += hold.bound.costMicros;
+    this.#reserve(opened, hold.bound.costMicros);
   }
 
   findOpen(id: string): OpenHold | null {
@@ -95,7 +122,7 @@ export class MeterLedger {
     const hold = this.#open.get(id);
     if (hold === undefined) return;
     this.#sql.exec("update hold set cost_micros = ?, tokens = ? where id = ?", bound.costMicros, bound.tokens, id);
-    this.#reservedMicros += bound.costMicros - hold.bound.costMicros;
+    this.#reserve(hold, bound.costMicros - hold.bound.costMicros);
     hold.bound = bound;
     this.#countTokens(id, bound.tokens);
   }
@@ -113,11 +140,13 @@ export class MeterLedger {
     );
   }
 
-  settle(id: string, settlement: Settlement): void {
+  /** `null` when there is no such hold, or no longer. */
+  settle(id: string, settlement: Settlement): OpenHold | null {
     const hold = this.#open.get(id);
-    if (hold === undefined) return;
+    if (hold === undefined) return null;
     const { usage, audit, trace, costMicros, tokens } = settlement;
     this.#close(hold, { costMicros, tokens }, { usage, audit: [audit], trace });
+    return hold;
   }
 
   /** Nobody can say what an orphan used, so it counts as its bound. */
@@ -165,6 +194,8 @@ export class MeterLedger {
       day,
       month,
     );
+    // A hold of yesterday may settle, and be told to its parents, today.
+    this.slices.prune({ day: utcDay(beforeMs - dayMs), month: utcMonth(beforeMs - dayMs) });
   }
 
   contentKey(): string | null {
@@ -182,7 +213,7 @@ export class MeterLedger {
   }
 
   #close(hold: OpenHold, actual: Bound, batch: OutboxBatch): void {
-    const periods = [utcDay(hold.atMs), utcMonth(hold.atMs)];
+    const periods = periodsOf(hold.atMs);
     this.#storage.transactionSync(() => {
       this.#sql.exec(
         "update hold set draft = null, cost_micros = ?, tokens = ? where id = ?",
@@ -199,12 +230,20 @@ export class MeterLedger {
           );
         }
       }
+      for (const parent of hold.origin.parents) this.slices.spend(parent, periods, actual.costMicros);
       this.#sql.exec("insert into outbox (batch) values (?)", JSON.stringify(batch));
     });
     this.#open.delete(hold.id);
-    this.#reservedMicros -= hold.bound.costMicros;
+    this.#reserve(hold, -hold.bound.costMicros);
     for (const period of periods) this.#spend.set(period, (this.#spend.get(period) ?? 0) + actual.costMicros);
     this.#countTokens(hold.id, actual.tokens);
+  }
+
+  #reserve({ atMs, origin }: OpenHold, micros: number): void {
+    this.#reservedMicros += micros;
+    if (origin.parents.length === 0) return;
+    const periods = periodsOf(atMs);
+    for (const parent of origin.parents) this.slices.reserve(parent, periods, micros);
   }
 
   #countTokens(id: string, tokens: number): void {
@@ -237,13 +276,13 @@ export class MeterLedger {
       tokens: number;
       output_tokens: number;
       draft: string | null;
+      origin: string | null;
     }>("select * from hold order by at_ms");
     for (const row of holds) {
       this.#recent.push({ id: row.id, atMs: row.at_ms, tokens: row.tokens });
       this.#recentTokens += row.tokens;
       if (row.draft === null) continue;
-      this.#reservedMicros += row.cost_micros;
-      this.#open.set(row.id, {
+      const hold: OpenHold = {
         id: row.id,
         atMs: row.at_ms,
         leaseUntilMs: row.lease_until_ms,
@@ -251,7 +290,11 @@ export class MeterLedger {
         outputTokens: row.output_tokens,
         // Written by open() from the request's draft.
         draft: JSON.parse(row.draft) as AdmitRequest["draft"],
-      });
+        // The same.
+        origin: row.origin === null ? noOrigin : (JSON.parse(row.origin) as HoldOrigin),
+      };
+      this.#open.set(row.id, hold);
+      this.#reserve(hold, row.cost_micros);
     }
   }
 }

@@ -24,7 +24,7 @@ describe("an invalid request", () => {
       { model: "auto", messages: [{ role: "user", content: [{ type: "text" }] }] },
       "messages.0.content.0.text",
     ],
-    ["an unknown field", { model: "auto", messages: [message], logprobs: true }, "logprobs"],
+    ["an unknown field", { model: "auto", messages: [message], best_of: 2 }, "best_of"],
     ["an unknown extension", { model: "auto", messages: [message], parapet: { groups: ["admin"] } }, "parapet.groups"],
     ["several choices", { model: "auto", messages: [message], n: 2 }, "n"],
   ])("with %s names it", (_what, body, param) => {

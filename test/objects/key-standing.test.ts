@@ -17,6 +17,7 @@ const row: KeyRow = {
   tokensPerMinute: null,
   dailyBudgetMicros: null,
   monthlyBudgetMicros: null,
+  onDisconnect: "abort",
   createdAtMs: start,
   expiresAtMs: null,
   revokedAtMs: null,

@@ -24,6 +24,7 @@ async function makeKey(limits: Partial<KeyRow> = {}): Promise<string> {
     tokensPerMinute: null,
     dailyBudgetMicros: null,
     monthlyBudgetMicros: null,
+    onDisconnect: "abort",
     createdAtMs: Date.now(),
     expiresAtMs: null,
     revokedAtMs: null,
@@ -68,8 +69,8 @@ async function spentBy(subject: string): Promise<number> {
     groupBy: ["subject"],
     fromMs: 0,
     toMs: Date.now() + 1000,
-    subjectId: subject,
-    keyId: null,
+    filters: { subjectId: subject },
+    after: null,
     limit: 10,
   });
   return groups[0]?.costMicros ?? 0;

@@ -4,6 +4,7 @@ import { actAs } from "../../core/act-as.ts";
 import { complete } from "../../gateway/complete.ts";
 import { streamCompletion } from "../../gateway/stream-completion.ts";
 import type { App } from "../context.ts";
+import { completionHeaders, streamHeaders } from "../model-headers.ts";
 import { requireScope } from "../middleware/require-scope.ts";
 import { chatCompletion, renderCompletion } from "../render-completion.ts";
 import { renderStream } from "../render-stream.ts";
@@ -35,34 +36,17 @@ export function registerChatRoutes(app: App): void {
       const request = c.req.valid("json");
       const { services } = c.var;
       const principal = await actAs(c.var.principal, request.parapet?.subject, services.secretKeys);
-      const scope = requestScope(c, principal);
+      const scope = requestScope(c, principal, "chat.completions");
       if (request.stream !== true) {
         const completion = await complete(request, scope, services.gateway);
-        c.header("x-parapet-model", completion.answer.model);
-        c.header("x-parapet-route", headerText(completion.parapet.route.reason));
-        c.header("x-parapet-cost", String(completion.parapet.cost_micros));
-        c.header("x-parapet-cache", "none");
-        return c.json(renderCompletion(completion), 200);
+        return c.json(renderCompletion(completion), 200, completionHeaders(completion));
       }
       const streamed = await streamCompletion(request, scope, services.gateway);
       const body = renderStream(streamed, {
         includeUsage: request.stream_options?.include_usage === true,
         requestId: c.var.requestId,
       });
-      return new Response(body, {
-        headers: {
-          "content-type": "text/event-stream; charset=utf-8",
-          "cache-control": "no-cache, no-transform",
-          "x-parapet-model": streamed.model,
-          "x-parapet-route": headerText(streamed.routeReason),
-          "x-parapet-cache": "none",
-        },
-      });
+      return new Response(body, { headers: streamHeaders(streamed) });
     },
   );
-}
-
-/** Header values are Latin-1 without line breaks. */
-function headerText(text: string): string {
-  return text.replace(/[^\x20-\x7e]/g, "?").slice(0, 500);
 }

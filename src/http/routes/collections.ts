@@ -197,7 +197,7 @@ export function registerCollectionRoutes(app: App): void {
       const { query, limit } = c.req.valid("json");
       const { services, principal } = c.var;
       const request = { collectionId: id, query, limit };
-      const found = await searchInHold(request, requestScope(c, principal), services.gateway);
+      const found = await searchInHold(request, requestScope(c, principal, "collections.search"), services.gateway);
       return c.json({ object: "list" as const, data: found.hits.map(renderHit), degraded: found.degraded }, 200);
     },
   );

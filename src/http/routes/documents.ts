@@ -80,7 +80,7 @@ export function registerDocumentRoutes(app: App): void {
           contentType: body.content_type,
           text: body.text,
         },
-        requestScope(c, principal),
+        requestScope(c, principal, "documents.put"),
         services.ingestion,
       );
       await services.collectorOf(principal.projectId).drainPending();

@@ -13,13 +13,29 @@ const maxInputs = 2048;
 const embeddingsRequest = z
   .strictObject({
     model: z.string().min(1).max(256),
-    input: z.union([z.string().min(1), z.array(z.string().min(1)).min(1).max(maxInputs)]),
+    input: z.union([z.string().min(1), z.array(z.string().min(1)).min(1).max(maxInputs)], {
+      error: ({ input }) => describeInput(input),
+    }),
     encoding_format: z.enum(["float", "base64"]).default("float"),
-    dimensions: z.int().min(1).optional(),
-    user: z.string().optional(),
+    dimensions: z
+      .int()
+      .min(1)
+      .optional()
+      .describe("The size of the vectors, of models that have several; others refuse it."),
+    user: z.string().optional().describe("Stays here: the audit log has the key and subject."),
     parapet: parapetRequest.omit({ collection: true, latency_critical: true, requires_reasoning: true }).optional(),
   })
   .meta({ id: "EmbeddingsRequest" });
+
+/** What is wrong with an `input`, in words a caller can act on. */
+function describeInput(input: unknown): string {
+  const items: unknown[] = Array.isArray(input) ? input : [];
+  // OpenAI takes arrays of its own tokenizer's numbers.
+  if (items.some((item) => typeof item === "number" || Array.isArray(item)))
+    return "must be text: tokens of one model's tokenizer mean nothing to another's, and cannot be screened";
+  if (items.length > maxInputs) return `must have at most ${maxInputs} texts`;
+  return "must be a text or a list of texts";
+}
 
 const embeddingsResponse = z
   .object({
@@ -60,7 +76,7 @@ export function registerEmbeddingRoutes(app: App): void {
           ...(body.dimensions === undefined ? {} : { dimensions: body.dimensions }),
           extension: body.parapet,
         },
-        requestScope(c, principal),
+        requestScope(c, principal, "embeddings"),
         services.gateway,
       );
       c.header("x-parapet-model", card.id);

@@ -21,6 +21,10 @@ const limits = z
   })
   .meta({ id: "KeyLimits", description: "Per subject; null is the deployment's default. Money in micro-USD." });
 
+const onDisconnect = z
+  .enum(["abort", "drain"])
+  .describe("What becomes of a running model call when its client leaves: ended, or finished and kept.");
+
 const projectId = z.string().regex(/^prj_[a-z0-9_]{1,40}$/, "is not a project id");
 const projectQuery = z.object({
   project_id: projectId.optional().describe("For the bootstrap admin: another project"),
@@ -33,6 +37,7 @@ const createKeyRequest = z
     project_id: projectId.optional().describe("Only the bootstrap admin may name another project."),
     expires_at_ms: z.int().min(1).nullable().default(null),
     limits: limits.prefault({}),
+    on_disconnect: onDisconnect.default("abort"),
   })
   .meta({ id: "CreateKeyRequest" });
 
@@ -44,6 +49,7 @@ const keySummary = z
     project_id: z.string(),
     scopes: z.array(z.string()),
     limits,
+    on_disconnect: onDisconnect,
     created_at_ms: z.int(),
     expires_at_ms: z.int().nullable(),
     revoked_at_ms: z.int().nullable(),
@@ -105,6 +111,7 @@ export function registerKeyRoutes(app: App): void {
           own?.monthlyBudgetMicros,
           "limits.monthly_budget_micros",
         ),
+        onDisconnect: body.on_disconnect,
         createdAtMs: nowMs,
         expiresAtMs: within(body.expires_at_ms, own?.expiresAtMs, "expires_at_ms"),
         revokedAtMs: null,
@@ -269,9 +276,9 @@ function scopesOf(row: KeyRow): Scope[] {
 }
 
 async function renderCreated(row: KeyRow, c: AppContext): Promise<z.infer<typeof createdKey>> {
-  const { id: keyIdText, rootId, projectId, expiresAtMs } = row;
+  const { id: keyIdText, rootId, projectId, expiresAtMs, onDisconnect: policy } = row;
   const key = await issueApiKey(
-    { keyId: keyIdText, rootKeyId: rootId, projectId, scopes: scopesOf(row), expiresAtMs },
+    { keyId: keyIdText, rootKeyId: rootId, projectId, scopes: scopesOf(row), expiresAtMs, onDisconnect: policy },
     c.var.services.secretKeys,
   );
   return { ...renderKey(row), key };
@@ -290,6 +297,7 @@ function renderKey(row: KeyRow): z.infer<typeof keySummary> {
       daily_budget_micros: row.dailyBudgetMicros,
       monthly_budget_micros: row.monthlyBudgetMicros,
     },
+    on_disconnect: row.onDisconnect,
     created_at_ms: row.createdAtMs,
     expires_at_ms: row.expiresAtMs,
     revoked_at_ms: row.revokedAtMs,

@@ -1,10 +1,21 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { AppError } from "../../core/errors.ts";
 import { tiers, type ModelCard } from "../../core/model.ts";
+import type { TokenPrice, TokenRates } from "../../core/money.ts";
+import { mayName } from "../../core/refuse-disallowed.ts";
 import type { App } from "../context.ts";
 import { govern } from "../govern.ts";
 import { requireScope } from "../middleware/require-scope.ts";
 import { errorResponses, jsonResponse, security } from "./openapi.ts";
+
+const rates = {
+  input_pico_usd: z.int(),
+  cached_input_pico_usd: z.int(),
+  output_pico_usd: z.int(),
+  cache_write_input_pico_usd: z.int().optional(),
+  long_cache_write_input_pico_usd: z.int().optional(),
+  audio_input_pico_usd: z.int().optional(),
+};
 
 const model = z
   .object({
@@ -22,13 +33,20 @@ const model = z
         stays_at_edge: z.boolean(),
         price: z
           .object({
-            input_pico_usd: z.int(),
-            cached_input_pico_usd: z.int(),
-            output_pico_usd: z.int(),
+            ...rates,
+            above: z
+              .object({ input_tokens: z.int(), ...rates })
+              .optional()
+              .describe("Rates of a whole request whose prompt has more tokens than this."),
             source: z.string(),
+            read_on: z.iso.date().nullable().describe("The day the price was read; null where a setting gives it."),
           })
           .nullable()
           .describe("Pico-USD per token: 1,000,000 is $1 per million tokens. Null when the price is not known."),
+        next_prices: z
+          .array(z.object({ from: z.iso.datetime(), input_pico_usd: z.int(), output_pico_usd: z.int() }))
+          .optional()
+          .describe("Prices that the vendor has announced."),
       })
       .nullable()
       .describe("Null for `auto` and the tiers, which stand for several models."),
@@ -54,7 +72,8 @@ export function registerModelRoutes(app: App): void {
     async (c) =>
       govern(c, { action: "GET /v1/models" }, async () => {
         const cards = c.var.services.registry.list();
-        const data = [...["auto", ...tiers].map((id) => renderAlias(id)), ...cards.map(renderCard)];
+        const all = [...["auto", ...tiers].map((id) => renderAlias(id)), ...cards.map(renderCard)];
+        const data = all.filter(({ id }) => mayName(c.var.principal, id));
         return { result: c.json({ object: "list" as const, data }, 200) };
       }),
   );
@@ -72,9 +91,11 @@ export function registerModelRoutes(app: App): void {
     async (c) => {
       const { id } = c.req.valid("param");
       return govern(c, { action: "GET /v1/models/{id}", target: id.slice(0, 100) }, async () => {
-        if (id === "auto" || tiers.some((tier) => tier === id)) return { result: c.json(renderAlias(id), 200) };
+        const isHidden = !mayName(c.var.principal, id);
+        if (!isHidden && (id === "auto" || tiers.some((tier) => tier === id)))
+          return { result: c.json(renderAlias(id), 200) };
         const card = c.var.services.registry.find(id);
-        if (card === null)
+        if (card === null || isHidden)
           throw new AppError("model_not_found", "There is no such model. GET /v1/models lists what there is.", {
             param: "id",
           });
@@ -89,7 +110,6 @@ function renderAlias(id: string): z.infer<typeof model> {
 }
 
 function renderCard(card: ModelCard): z.infer<typeof model> {
-  const { price } = card;
   return {
     id: card.id,
     object: "model",
@@ -102,15 +122,37 @@ function renderCard(card: ModelCard): z.infer<typeof model> {
       max_output_tokens: card.maxOutputTokens,
       capabilities: [...card.capabilities],
       stays_at_edge: card.staysAtEdge,
-      price:
-        price === null
-          ? null
-          : {
+      price: card.price === null ? null : renderPrice(card.price),
+      ...(card.nextPrices === undefined
+        ? {}
+        : {
+            next_prices: card.nextPrices.map(({ fromMs, price }) => ({
+              from: new Date(fromMs).toISOString(),
               input_pico_usd: price.inputPico,
-              cached_input_pico_usd: price.cachedInputPico,
               output_pico_usd: price.outputPico,
-              source: price.source,
-            },
+            })),
+          }),
     },
+  };
+}
+
+function renderPrice({ above, source, readOn, ...base }: TokenPrice) {
+  return {
+    ...renderRates(base),
+    ...(above === undefined ? {} : { above: { input_tokens: above.inputTokens, ...renderRates(above) } }),
+    source,
+    read_on: readOn ?? null,
+  };
+}
+
+function renderRates(price: TokenRates) {
+  const { cacheWriteInputPico, longCacheWriteInputPico, audioInputPico } = price;
+  return {
+    input_pico_usd: price.inputPico,
+    cached_input_pico_usd: price.cachedInputPico,
+    output_pico_usd: price.outputPico,
+    ...(cacheWriteInputPico === undefined ? {} : { cache_write_input_pico_usd: cacheWriteInputPico }),
+    ...(longCacheWriteInputPico === undefined ? {} : { long_cache_write_input_pico_usd: longCacheWriteInputPico }),
+    ...(audioInputPico === undefined ? {} : { audio_input_pico_usd: audioInputPico }),
   };
 }

@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { errorBody } from "../error-response.ts";
+import { anthropicErrorBody, errorBody } from "../error-response.ts";
 
 /** Pieces every route's OpenAPI description is made of. */
 export const security = [{ bearer: [] }];
@@ -16,3 +16,11 @@ const error = { description: "An error", content: { "application/json": { schema
 
 /** Declared once for all routes; which code comes when is in docs/gateway.md. */
 export const errorResponses = { "4XX": error, "5XX": error } as const;
+
+const anthropicError = {
+  description: "An error, in Anthropic's shape",
+  content: { "application/json": { schema: anthropicErrorBody } },
+};
+
+/** The same for the routes under `/v1/messages`. */
+export const anthropicErrorResponses = { "4XX": anthropicError, "5XX": anthropicError } as const;

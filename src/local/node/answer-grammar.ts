@@ -43,9 +43,14 @@ function allowedTools(request: ChatRequest): ToolDefinition[] {
       throw missingTool("tool_choice is required, but there are no tools.");
     return tools;
   }
-  const named = tools.filter((tool) => tool.function.name === choice.function.name);
-  if (named.length === 0) throw missingTool(`tool_choice names ${choice.function.name}, which is not among the tools.`);
+  const names = choice.type === "function" ? [choice.function.name] : namesOf(choice.allowed_tools.tools);
+  const named = tools.filter((tool) => names.includes(tool.function.name));
+  if (named.length === 0) throw missingTool(`tool_choice names ${names.join(", ")}, which is not among the tools.`);
   return named;
+}
+
+function namesOf(tools: { function: { name: string } }[]): string[] {
+  return tools.map((tool) => tool.function.name);
 }
 
 function jsonRule(request: ChatRequest, builder: GrammarBuilder): string | null {

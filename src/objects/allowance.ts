@@ -1,0 +1,303 @@
+import { DurableObject } from "cloudflare:workers";
+import { systemClock, utcDay, utcMonth } from "../core/clock.ts";
+import type { Limits } from "../core/meter.ts";
+import { createBudgetStore, type BudgetRow } from "../db/budget-store.ts";
+import { openDatabase } from "../db/client.ts";
+import { createKeyStore } from "../db/key-store.ts";
+import { parseSettings } from "../env.ts";
+import { logError } from "../telemetry/log.ts";
+import type {
+  AllowanceContract,
+  MoneyAnswer,
+  MoneyDraw,
+  MoneyReport,
+  RateAnswer,
+  RateDraw,
+  RateUse,
+} from "./allowance-contract.ts";
+import { BudgetWatch } from "./budget-watch.ts";
+import { budgetOf, limitsOf, noLimits, periodsOf, readParentName, strictest } from "./governing-limits.ts";
+import { MoneyBook } from "./money-book.ts";
+import { RateBook } from "./rate-book.ts";
+import { reachTwice } from "./reach-twice.ts";
+import { Remembered } from "./remembered.ts";
+import { createWebhookSender } from "./send-webhook.ts";
+
+const schemaSteps = [MoneyBook.schema, RateBook.schema, BudgetWatch.schema];
+
+/** So many children are called at once. */
+const callsAtOnce = 50;
+/** While requests wait, unused slices are called in again this often: a child may have missed that others wait. */
+const callAgainMs = 250;
+/** Even a child without patience waits until unused slices were called in once. */
+const leastWaitMs = 500;
+/** Limits that a child sees otherwise are read again, but not more often than this. */
+const rereadMs = 1_000;
+const dayMs = 86_400_000;
+
+interface Waiting {
+  draw: MoneyDraw;
+  resolve: () => void;
+}
+
+/** A budget over many subjects: grants slices to their meters, never more than its limits in sum. Named `project/kind/target`. */
+export class Allowance extends DurableObject<Env> implements AllowanceContract {
+  readonly #money: MoneyBook;
+  readonly #rates: RateBook;
+  readonly #watch: BudgetWatch;
+  readonly #remembered: Remembered<Limits>;
+  #limits: Limits = noLimits;
+  #readAtMs = 0;
+  #waiting: Waiting[] = [];
+  #isCallingIn = false;
+  #callingRate: Promise<void> | null = null;
+  #calledRateAtMs = 0;
+  /** What children that could not be reached hold, by period: it counts as spent. */
+  readonly #stranded = new Map<string, Map<string, number>>();
+  #prunedDay = "";
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    const done = ctx.storage.kv.get<number>("schema") ?? 0;
+    ctx.storage.transactionSync(() => {
+      for (const step of schemaSteps.slice(done)) ctx.storage.sql.exec(step);
+      if (done < schemaSteps.length) ctx.storage.kv.put("schema", schemaSteps.length);
+    });
+    this.#money = new MoneyBook(ctx.storage.sql);
+    this.#rates = new RateBook(ctx.storage.sql);
+    this.#watch = new BudgetWatch(ctx.storage, {
+      listBudgets: () => this.#readBudgets(),
+      spentMicros: (period) => this.#money.spentMicros(period),
+      send: createWebhookSender(parseSettings(env), readParentName(this.#name()).projectId),
+      wakeBy: (timeMs) => this.#wakeBy(timeMs),
+    });
+    this.#remembered = new Remembered(ctx.storage, "limits:", () => this.#readLimits());
+  }
+
+  async drawMoney(draw: MoneyDraw): Promise<MoneyAnswer> {
+    await this.#refreshLimits(draw.limits);
+    this.#take(draw);
+    await this.#granted(draw);
+    return this.#answer(
+      draw.child,
+      draw.needs.map(({ period }) => period),
+    );
+  }
+
+  async reportMoney(report: MoneyReport): Promise<MoneyAnswer> {
+    this.#take(report);
+    const limited = report.accounts.filter(({ period }) => budgetOf(this.#limits, period) !== null);
+    return this.#answer(
+      report.child,
+      limited.map(({ period }) => period),
+    );
+  }
+
+  async drawRate(draw: RateDraw): Promise<RateAnswer> {
+    await this.#refreshLimits(draw.limits);
+    this.#rates.close(draw.child, draw.used);
+    const answer = this.#rates.draw(draw, this.#limits, systemClock());
+    if (answer.granted) return answer;
+    await this.#callInRates(draw.child);
+    return this.#rates.draw(draw, this.#limits, systemClock());
+  }
+
+  async reportRate({ child, used }: { child: string; used: RateUse[] }): Promise<void> {
+    this.#rates.close(child, used);
+  }
+
+  /** Spent, and spent or given out, of the current day and month, in micro-USD, as far as the meters have told. */
+  async standing(): Promise<{ period: string; spentMicros: number; heldMicros: number }[]> {
+    return periodsOf(systemClock()).map((period) => ({
+      period,
+      spentMicros: this.#money.spentMicros(period),
+      heldMicros: this.#money.heldMicros(period),
+    }));
+  }
+
+  /** Rings for webhooks alone. */
+  override async alarm(): Promise<void> {
+    await this.#watch.check(systemClock());
+  }
+
+  /** A child that speaks is no longer out of reach, and what it says may let others go on. */
+  #take({ child, accounts }: MoneyReport): void {
+    this.#prune();
+    this.#stranded.delete(child);
+    const changes = this.#money.apply(child, accounts);
+    if (changes.length > 0) this.ctx.waitUntil(this.#watch.noteSpending(systemClock()));
+    this.#serve();
+  }
+
+  /** Resolves once the least is granted, once it never can be, or when the child has waited long enough. */
+  #granted(draw: MoneyDraw): Promise<void> {
+    if (this.#isDone(draw)) return Promise.resolve();
+    return new Promise((resolve) => {
+      const waiting: Waiting = {
+        draw,
+        resolve: () => {
+          clearTimeout(timer);
+          resolve();
+        },
+      };
+      const timer = setTimeout(
+        () => {
+          this.#waiting = this.#waiting.filter((other) => other !== waiting);
+          resolve();
+        },
+        Math.max(leastWaitMs, draw.waitMs),
+      );
+      this.#waiting.push(waiting);
+      if (!this.#isCallingIn) this.ctx.waitUntil(this.#callInMoney());
+    });
+  }
+
+  #serve(): void {
+    if (this.#waiting.length === 0) return;
+    this.#waiting = this.#waiting.filter(({ draw, resolve }) => {
+      if (!this.#isDone(draw)) return true;
+      resolve();
+      return false;
+    });
+  }
+
+  #isDone({ child, needs }: MoneyDraw): boolean {
+    if (this.#money.grant(child, needs, (period) => budgetOf(this.#limits, period))) return true;
+    return needs.some(({ period, leastMicros }) => leastMicros > this.#openMicros(period));
+  }
+
+  /** What is not spent: the most that can come free. */
+  #openMicros(period: string): number {
+    const limit = budgetOf(this.#limits, period);
+    if (limit === null) return Infinity;
+    let micros = limit - this.#money.spentMicros(period);
+    for (const byPeriod of this.#stranded.values()) micros -= byPeriod.get(period) ?? 0;
+    return micros;
+  }
+
+  #answer(child: string, periods: string[]): MoneyAnswer {
+    const open = periods.flatMap((period) => {
+      const micros = this.#openMicros(period);
+      return micros === Infinity ? [] : [{ period, micros }];
+    });
+    return { accounts: this.#money.grantsOf(child, periods), open, scarce: this.#waiting.length > 0 };
+  }
+
+  /** Calls unused slices in, the largest first, until nobody waits. */
+  async #callInMoney(): Promise<void> {
+    this.#isCallingIn = true;
+    try {
+      while (this.#waiting.length > 0) {
+        const periods = new Set(this.#waiting.flatMap(({ draw }) => draw.needs.map(({ period }) => period)));
+        const asking = new Set(this.#waiting.map(({ draw }) => draw.child));
+        const holders = new Set(
+          [...periods].flatMap((period) => this.#money.listHolders(period).map(({ child }) => child)),
+        );
+        // A child that waits has given back what it had.
+        const called = [...holders].filter((child) => !asking.has(child));
+        for (let next = 0; next < called.length && this.#waiting.length > 0; next += callsAtOnce)
+          await Promise.all(called.slice(next, next + callsAtOnce).map((child) => this.#callIn(child, [...periods])));
+        if (this.#waiting.length === 0) return;
+        this.#serve();
+        await new Promise((resolve) => setTimeout(resolve, callAgainMs));
+      }
+    } finally {
+      this.#isCallingIn = false;
+    }
+  }
+
+  async #callIn(child: string, periods: string[]): Promise<void> {
+    const request = { parent: this.#name(), accounts: this.#money.grantsOf(child, periods) };
+    try {
+      const accounts = await reachTwice(() => this.env.METER.getByName(child).releaseMoney(request));
+      this.#take({ child, accounts });
+    } catch (cause) {
+      logError("allowance.child_unreachable", { parent: this.#name() }, cause);
+      const unspent = periods.map((period): [string, number] => {
+        const holder = this.#money.listHolders(period).find((other) => other.child === child);
+        return [period, holder?.unspentMicros ?? 0];
+      });
+      this.#stranded.set(child, new Map(unspent));
+      this.#serve();
+    }
+  }
+
+  async #callInRates(asking: string): Promise<void> {
+    if (this.#callingRate === null && systemClock() - this.#calledRateAtMs < callAgainMs) return;
+    this.#callingRate ??= this.#callAllRates(asking).finally(() => {
+      this.#callingRate = null;
+      this.#calledRateAtMs = systemClock();
+    });
+    await this.#callingRate;
+  }
+
+  async #callAllRates(asking: string): Promise<void> {
+    const parent = this.#name();
+    const holders = this.#rates.listHolders(systemClock()).filter((child) => child !== asking);
+    for (let next = 0; next < holders.length; next += callsAtOnce) {
+      await Promise.all(
+        holders.slice(next, next + callsAtOnce).map(async (child) => {
+          // Who cannot be reached is taken to use all it was given.
+          const used = await reachTwice(() => this.env.METER.getByName(child).releaseRate({ parent })).catch(() => []);
+          this.#rates.close(child, used);
+        }),
+      );
+    }
+  }
+
+  /** Reads the limits again where a child sees others: whoever is behind, a change holds for both. */
+  async #refreshLimits(seen: Limits): Promise<void> {
+    const nowMs = systemClock();
+    const known = await this.#remembered.valueOf("own", nowMs);
+    let limits = known ?? noLimits;
+    if (!isSame(limits, seen) && nowMs - this.#readAtMs >= rereadMs) {
+      this.#readAtMs = nowMs;
+      limits = (await this.#remembered.refresh("own", nowMs).catch(() => limits)) ?? noLimits;
+    }
+    this.#limits = limits;
+  }
+
+  async #readLimits(): Promise<Limits> {
+    const { projectId, kind, target } = readParentName(this.#name());
+    const db = openDatabase(this.env.DB);
+    const rows = await createBudgetStore(db).listForProject(projectId);
+    const own = rows.filter((row) => row.kind === kind && row.target === target).map(limitsOf);
+    const key = kind === "key" ? await createKeyStore(db).findNewestOfRoot(projectId, target) : null;
+    if (key !== null) own.push(limitsOf(key));
+    return own.reduce(strictest, noLimits);
+  }
+
+  /** Its own row, or none: where only a key's own limits stand above. */
+  async #readBudgets(): Promise<BudgetRow[]> {
+    const { projectId, ...target } = readParentName(this.#name());
+    const row = await createBudgetStore(openDatabase(this.env.DB)).findBudget(projectId, target);
+    return row === null ? [] : [row];
+  }
+
+  async #wakeBy(timeMs: number): Promise<void> {
+    const currentMs = await this.ctx.storage.getAlarm();
+    if (currentMs === null || currentMs > timeMs) await this.ctx.storage.setAlarm(timeMs);
+  }
+
+  #prune(): void {
+    const nowMs = systemClock();
+    const day = utcDay(nowMs);
+    if (day === this.#prunedDay) return;
+    this.#prunedDay = day;
+    // Yesterday's holds may settle today.
+    this.#money.prune({ day: utcDay(nowMs - dayMs), month: utcMonth(nowMs - dayMs) });
+  }
+
+  #name(): string {
+    return this.ctx.id.name ?? "";
+  }
+}
+
+function isSame(one: Limits, other: Limits): boolean {
+  return (
+    one.requestsPerMinute === other.requestsPerMinute &&
+    one.tokensPerMinute === other.tokensPerMinute &&
+    one.dailyBudgetMicros === other.dailyBudgetMicros &&
+    one.monthlyBudgetMicros === other.monthlyBudgetMicros
+  );
+}
