@@ -127,20 +127,23 @@ describe("a stream, after its first token", () => {
     ["has a malformed chunk", "malformed-chunk", "upstream_invalid_response"],
     ["ends without a finish", "no-finish", "upstream_incomplete"],
     ["falls silent", "stall", "upstream_timeout"],
-  ])("that %s, and again when it is asked for the rest, ends with an error event and no [DONE]", async (_what, model, code) => {
-    const reply = await chat(key, ask(`scripted/${model}`, { stream: true }));
-    expect(reply.status).toBe(200);
-    const answer = readEvents(reply.text);
-    expect(answer.text).toMatch(/^Hello/);
-    expect(answer.error).toMatchObject({ code, request_id: reply.headers.get("x-request-id") });
-    expect(answer.isDone).toBe(false);
-    expect(answer.finishReason).toBeNull();
-    expectDiscreet(reply.text);
-    expect(await auditOf(reader, reply.traceId)).toMatchObject({ outcome: code, estimated: true });
-    const usage = await expectSettledBudget(key, { budgetMicros, calls: 2, reader });
-    expect(usage).toMatchObject({ failed_calls: 2, estimated_calls: 2 });
-    expect(usage.output_tokens).toBeGreaterThan(0);
-  });
+  ])(
+    "that %s, and again when it is asked for the rest, ends with an error event and no [DONE]",
+    async (_what, model, code) => {
+      const reply = await chat(key, ask(`scripted/${model}`, { stream: true }));
+      expect(reply.status).toBe(200);
+      const answer = readEvents(reply.text);
+      expect(answer.text).toMatch(/^Hello/);
+      expect(answer.error).toMatchObject({ code, request_id: reply.headers.get("x-request-id") });
+      expect(answer.isDone).toBe(false);
+      expect(answer.finishReason).toBeNull();
+      expectDiscreet(reply.text);
+      expect(await auditOf(reader, reply.traceId)).toMatchObject({ outcome: code, estimated: true });
+      const usage = await expectSettledBudget(key, { budgetMicros, calls: 2, reader });
+      expect(usage).toMatchObject({ failed_calls: 2, estimated_calls: 2 });
+      expect(usage.output_tokens).toBeGreaterThan(0);
+    },
+  );
 
   it("that lacks only its [DONE] is whole: a finish was seen", async () => {
     const answer = readEvents((await chat(key, ask("scripted/no-done", { stream: true }))).text);
