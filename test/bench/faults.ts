@@ -1,8 +1,9 @@
 /**
  * Every fault of failoverbench against a scripted provider over HTTP, and how each ended: `npm run bench:faults`.
  */
+import { machine } from "./machine.ts";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { cpus, tmpdir, totalmem } from "node:os";
+
 import { join } from "node:path";
 import { findPort } from "../../src/local/node/find-port.ts";
 import { applyMigrations, startWorker } from "../../src/local/node/start-worker.ts";
@@ -56,10 +57,7 @@ try {
     wrong,
     outcome: flapped.last,
   });
-  const [cpu] = cpus();
-  process.stdout.write(
-    `${cpu?.model ?? "unknown processor"}, ${cpus().length} cores, ${(totalmem() / 2 ** 30).toFixed(0)} GiB; Node ${process.version}; under wrangler dev, which adds some 5 ms a request.\n\n${renderTable(rows)}\n`,
-  );
+  process.stdout.write(`${machine()}; under wrangler dev, which adds some 5 ms a request.\n\n${renderTable(rows)}\n`);
   if (rows.some((row) => row.wrong.length > 0)) process.exitCode = 1;
 } finally {
   for (const close of closing.toReversed()) await close();

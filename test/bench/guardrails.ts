@@ -3,7 +3,7 @@
  * Run: `node test/bench/guardrails.ts [directory]`.
  */
 import { existsSync, readFileSync } from "node:fs";
-import { cpus } from "node:os";
+import { machine } from "./machine.ts";
 import { join } from "node:path";
 import { scoreByRules } from "../../src/guardrails/injection.ts";
 import { guardrailPolicy } from "../../src/guardrails/policy.ts";
@@ -51,7 +51,7 @@ const scored = [...attacks, ...benign].map((row) => {
   return { ...row, score, rules };
 });
 
-print(`${cpus()[0]?.model ?? "unknown"}, ${cpus().length} cores, Node ${process.version}`);
+print(machine());
 for (const label of ["attack", "benign"] as const) {
   print(`\n${label.padEnd(28)}     n   refused   flagged`);
   const rows = scored.filter((row) => row.label === label);

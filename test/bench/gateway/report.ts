@@ -1,4 +1,5 @@
-import { cpus, loadavg, totalmem } from "node:os";
+import { loadavg } from "node:os";
+import { machine } from "../machine.ts";
 import type { Row } from "./measure.ts";
 import type { StageCost } from "./stages.ts";
 import { workerdVersion } from "./workerd-process.ts";
@@ -22,10 +23,9 @@ export function toJsonRow({ target, mode, concurrency, delayMs, measured }: Row)
 }
 
 export function describeMachine(state: string): string {
-  const [cpu] = cpus();
   const bytes = Buffer.byteLength(JSON.stringify(benchMessages));
   return [
-    `${cpu?.model ?? "unknown processor"}, ${cpus().length} cores, ${(totalmem() / 2 ** 30).toFixed(0)} GiB; Node ${process.version}, ${workerdVersion()}`,
+    `${machine()}, ${workerdVersion()}`,
     `Requests of ${benchMessages.length} messages, ${bytes} bytes; answers of 21 words, in a stream a chunk each. One key, so one meter; state in ${state}. Load average at the end: ${loadavg()
       .map((value) => value.toFixed(1))
       .join(", ")}.`,
