@@ -4,6 +4,7 @@
 import { machine } from "./machine.ts";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findPort } from "../../src/local/node/find-port.ts";
 import { applyMigrations, startWorker } from "../../src/local/node/start-worker.ts";
