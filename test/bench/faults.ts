@@ -1,9 +1,7 @@
 /**
  * Every fault of failoverbench against a scripted provider over HTTP, and how each ended: `npm run bench:faults`.
  */
-import { machine } from "./machine.ts";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findPort } from "../../src/local/node/find-port.ts";
@@ -11,6 +9,7 @@ import { applyMigrations, startWorker } from "../../src/local/node/start-worker.
 import { adminToken, deploymentVariables } from "../e2e/deployment-variables.ts";
 import { startScriptedProvider } from "../support/scripted-provider.ts";
 import { renderTable, type FaultRow } from "./faults/report.ts";
+import { machine } from "./machine.ts";
 import { runFlap } from "./faults/run-flap.ts";
 import { ask, judge, type Target } from "./faults/run-scenario.ts";
 import { flap, scenarios } from "./faults/scenarios.ts";
