@@ -16,6 +16,19 @@ const maxGzipBytes = 600 * 1024;
 /** Text that only the simulators and the local servers have. */
 const simulatorMarks = ["LocalAI", "LocalVectorize", "LocalVectors", "node-llama-cpp", "energetic-ai"];
 
+const objects = [
+  "METER",
+  "COLLECTOR",
+  "COLLECTION",
+  "EVAL_RUNNER",
+  "ALLOWANCE",
+  "REPLAY",
+  "RESPONSE_CACHE",
+  "RESPONSE_SESSION",
+  "PROVIDER_HEALTH",
+];
+const bindings = [...objects, "DB", "CONTENT", "VECTORIZE", "AI"];
+
 const folder = mkdtempSync(join(tmpdir(), "parapet-bundle-"));
 try {
   const wrangler = join(root, "node_modules", "wrangler", "bin", "wrangler.js");
@@ -26,7 +39,7 @@ try {
     env: { WRANGLER_SEND_METRICS: "false", CI: "true" },
     timeoutMs: 120_000,
   });
-  for (const binding of ["METER", "COLLECTOR", "COLLECTION", "EVAL_RUNNER", "DB", "CONTENT", "VECTORIZE", "AI"]) {
+  for (const binding of bindings) {
     if (!output.includes(`env.${binding}`)) throw new Error(`the production environment has no binding ${binding}`);
   }
   const files = readdirSync(folder).filter((name) => !name.endsWith(".map") && name !== "README.md");
