@@ -13,7 +13,7 @@ export function answerNotFound(app: App): (c: AppContext) => Response {
       return errorResponse(new AppError("not_found", message), c);
     }
     const response = errorResponse(
-      new AppError("method_not_allowed", `${path} takes ${allowed.join(", ")}, not ${method}.`),
+      new AppError("method_not_allowed", `There is no ${method} ${path}: it takes ${allowed.join(", ")}.`),
       c,
     );
     response.headers.set("allow", allowed.join(", "));

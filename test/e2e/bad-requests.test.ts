@@ -52,11 +52,11 @@ describe("a bad request", () => {
     ["an embedding model", { ...base, model: "scripted/embed" }, 404, "model_not_found", "model"],
     ["a model without a price", { ...base, model: "scripted/unpriced" }, 503, "price_unknown", null],
     [
-      "5 MB",
+      "5 MB of text",
       { ...base, messages: [{ role: "user", content: "x".repeat(5 * megabyte) }] },
       413,
       "request_too_large",
-      null,
+      "messages",
     ],
   ])("with %s is refused by name", async (_what, body, status, code, param) => {
     const before = (await providerStatsNow()).recorded.length;
@@ -66,13 +66,13 @@ describe("a bad request", () => {
     expect((await providerStatsNow()).recorded).toHaveLength(before);
   });
 
-  it("of 5 MB is refused as well when it comes in pieces of unknown length", async () => {
+  it("of 21 MB is refused, also when it comes in pieces of unknown length", async () => {
     const piece = new TextEncoder().encode("x".repeat(megabyte));
     let sent = 0;
     const body = new ReadableStream<Uint8Array>({
       pull(controller) {
         sent += 1;
-        if (sent > 5) controller.close();
+        if (sent > 21) controller.close();
         else controller.enqueue(piece);
       },
     });
@@ -98,14 +98,14 @@ describe("a bad request", () => {
   });
 
   it.each([
-    ["GET", "/v1/chat/completions"],
-    ["GET", "/v1/embeddings"],
-    ["PUT", "/v1/collections"],
-    ["POST", "/v1/usage"],
-    ["GET", "/v1/nothing"],
-  ])("for %s %s says that there is no such thing", async (method, path) => {
+    ["GET", "/v1/chat/completions", 405, "POST"],
+    ["GET", "/v1/embeddings", 405, "POST"],
+    ["PUT", "/v1/collections", 405, "POST, GET"],
+    ["POST", "/v1/traces/0123", 405, "GET"],
+    ["GET", "/v1/nothing", 404, null],
+  ])("for %s %s says what there is instead", async (method, path, status, allow) => {
     const reply = await send(key, method, path);
-    expect([404, 405]).toContain(reply.status);
+    expect([reply.status, reply.headers.get("allow")]).toEqual([status, allow]);
     expect(errorOf(reply).message).toContain(`${method} ${path}`);
   });
 

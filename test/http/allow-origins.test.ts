@@ -64,7 +64,7 @@ describe("an answer to a listed origin can be read by its page", () => {
   it.each([
     ["a refusal for want of a key", "GET", "/v1/models", undefined, 401],
     ["a path that does not exist", "GET", "/nowhere", undefined, 404],
-    ["a body that is too large", "POST", "/v1/chat/completions", "x".repeat(4 * 1024 * 1024 + 1), 413],
+    ["a body that is too large", "POST", "/v1/chat/completions", "x".repeat(20 * 1024 * 1024 + 1), 413],
     ["the document", "GET", "/openapi.json", undefined, 200],
   ])("%s", async (_what, method, path, body, expected) => {
     const { status, headers } = await call(method, path, { origin, "content-type": "application/json" }, body);

@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { scopes } from "../../src/core/principal.ts";
 import { createApp } from "../../src/http/app.ts";
+import { describeApi } from "../../src/http/describe-api.ts";
 
 const app = createApp(() => Promise.reject(new Error("no request is made here")));
 
@@ -11,7 +13,7 @@ const registered = [
       .map(({ method, path }) => `${method} ${path.replaceAll(/:(\w+)/g, "{$1}")}`),
   ),
 ];
-const { paths = {} } = app.getOpenAPI31Document({ openapi: "3.1.0", info: { title: "Parapet", version: "0" } });
+const { paths = {} } = describeApi(app);
 const documented = Object.entries(paths).flatMap(([path, methods]) =>
   Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
 );
@@ -22,13 +24,25 @@ describe("the OpenAPI document", () => {
     expect(registered.toSorted()).toEqual([...documented, "GET /openapi.json"].toSorted());
   });
 
-  it("says of every route under /v1, and of no other, that it needs a key", () => {
-    const secured = Object.entries(paths).flatMap(([path, methods]) =>
-      Object.values(methods).map((operation: { security?: unknown }) => ({
-        path,
-        isSecured: JSON.stringify(operation.security) === '[{"bearer":[]}]',
-      })),
-    );
-    for (const { path, isSecured } of secured) expect(isSecured, path).toBe(path.startsWith("/v1/"));
+  const operations = Object.entries(paths).flatMap(([path, methods]) =>
+    Object.values(methods).map((operation: { operationId?: string; security?: { bearer: string[] }[] }) => ({
+      path,
+      ...operation,
+    })),
+  );
+
+  it("says of every route under /v1, and of no other, that it needs a key, and with which scope", () => {
+    const allScopes: readonly string[] = scopes;
+    for (const { path, security } of operations) {
+      const needed = security?.[0]?.bearer ?? [];
+      const isGuarded = needed.length === 1 && needed.every((scope) => allScopes.includes(scope));
+      expect(isGuarded, path).toBe(path.startsWith("/v1/"));
+    }
+  });
+
+  it("gives every operation an id of its own", () => {
+    const ids = operations.map(({ operationId }) => operationId);
+    expect(ids).not.toContain(undefined);
+    expect(new Set(ids).size).toBe(ids.length);
   });
 });
