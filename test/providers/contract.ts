@@ -294,30 +294,31 @@ export function describeProviderContract(
     });
   });
 
-  describe.runIf(carries.embeddings !== false)(`${name}, embeddings`, () => {
-    it("gives a vector for each text, in their order", async () => {
-      const call = {
-        card: cardFor("embed-8"),
-        inputs: ["red apple", "blue sky"],
-        signal: neverAborted(),
-        traceparent: "",
-      };
-      const both = await create(patient).embed(call);
-      const second = await create(patient).embed({ ...call, inputs: ["blue sky"] });
-      expect(both.vectors).toHaveLength(2);
-      expect(both.vectors[0]).toHaveLength(8);
-      expect(both.vectors[1]).toEqual(second.vectors[0]);
-    });
+  if (carries.embeddings !== false)
+    describe(`${name}, embeddings`, () => {
+      it("gives a vector for each text, in their order", async () => {
+        const call = {
+          card: cardFor("embed-8"),
+          inputs: ["red apple", "blue sky"],
+          signal: neverAborted(),
+          traceparent: "",
+        };
+        const both = await create(patient).embed(call);
+        const second = await create(patient).embed({ ...call, inputs: ["blue sky"] });
+        expect(both.vectors).toHaveLength(2);
+        expect(both.vectors[0]).toHaveLength(8);
+        expect(both.vectors[1]).toEqual(second.vectors[0]);
+      });
 
-    it.each([
-      ["429", "upstream_rate_limited"],
-      ["html", "upstream_invalid_response"],
-      ["500", "upstream_error"],
-    ])("maps %s", async (behaviour, code) => {
-      const call = { card: cardFor(behaviour), inputs: ["x"], signal: neverAborted(), traceparent: "" };
-      expect(await failureOf(create(patient).embed(call))).toMatchObject({ code, retryable: true });
+      it.each([
+        ["429", "upstream_rate_limited"],
+        ["html", "upstream_invalid_response"],
+        ["500", "upstream_error"],
+      ])("maps %s", async (behaviour, code) => {
+        const call = { card: cardFor(behaviour), inputs: ["x"], signal: neverAborted(), traceparent: "" };
+        expect(await failureOf(create(patient).embed(call))).toMatchObject({ code, retryable: true });
+      });
     });
-  });
 
   /** The body the provider was sent for a request. */
   const bodySentFor = async (change: Partial<ChatRequest>): Promise<unknown> => {
@@ -327,33 +328,36 @@ export function describeProviderContract(
   };
 
   describe(`${name}, what it carries`, () => {
-    it.runIf(carries.images)("sends an image with its question", async () => {
-      const body = JSON.stringify(await bodySentFor({ messages: [{ role: "user", content: [question, image] }] }));
-      expect(body).toContain(pixel);
-      expect(body).toContain(question.text);
-    });
+    if (carries.images)
+      it("sends an image with its question", async () => {
+        const body = JSON.stringify(await bodySentFor({ messages: [{ role: "user", content: [question, image] }] }));
+        expect(body).toContain(pixel);
+        expect(body).toContain(question.text);
+      });
 
-    it.runIf(carries.files)("sends a file with its question", async () => {
-      const body = JSON.stringify(await bodySentFor({ messages: [{ role: "user", content: [question, file] }] }));
-      expect(body).toContain(pdf);
-      expect(body).toContain(question.text);
-    });
+    if (carries.files)
+      it("sends a file with its question", async () => {
+        const body = JSON.stringify(await bodySentFor({ messages: [{ role: "user", content: [question, file] }] }));
+        expect(body).toContain(pdf);
+        expect(body).toContain(question.text);
+      });
 
-    it.runIf(carries.jsonSchema)("sends the schema of the answer", async () => {
-      const body = JSON.stringify(await bodySentFor({ response_format: verdictFormat }));
-      expect(body).toContain("is_spam");
-    });
+    if (carries.jsonSchema)
+      it("sends the schema of the answer", async () => {
+        const body = JSON.stringify(await bodySentFor({ response_format: verdictFormat }));
+        expect(body).toContain("is_spam");
+      });
 
-    it.runIf(carries.toolResults)("sends a tool's result after its call", async () => {
-      const body = JSON.stringify(await bodySentFor({ messages: askedTheWeather, tools: [weather] }));
-      expect(body).toContain("Lyon");
-      expect(body).toContain("It rains in Lyon.");
-      expect(body.indexOf("It rains in Lyon.")).toBeGreaterThan(body.indexOf("get_weather"));
-    });
+    if (carries.toolResults)
+      it("sends a tool's result after its call", async () => {
+        const body = JSON.stringify(await bodySentFor({ messages: askedTheWeather, tools: [weather] }));
+        expect(body).toContain("Lyon");
+        expect(body).toContain("It rains in Lyon.");
+        expect(body.indexOf("It rains in Lyon.")).toBeGreaterThan(body.indexOf("get_weather"));
+      });
 
-    it.runIf(carries.tokenClasses)(
-      "counts cached, written and reasoning tokens apart, in and out of a stream",
-      async () => {
+    if (carries.tokenClasses)
+      it("counts cached, written and reasoning tokens apart, in and out of a stream", async () => {
         const expected = {
           inputTokens: 2006,
           cachedInputTokens: 1920,
@@ -364,46 +368,52 @@ export function describeProviderContract(
         expect((await create(patient).chat(callOf(cardFor("cached")))).usage).toMatchObject(expected);
         const { parts } = await collectParts(await create(patient).stream(callOf(cardFor("cached"))));
         expect(parts.at(-1)).toMatchObject({ type: "usage", usage: expected });
-      },
-    );
+      });
 
-    it.runIf(carries.contentFilter)("says when a filter stopped the answer", async () => {
-      expect((await create(patient).chat(callOf(cardFor("filtered")))).finishReason).toBe("content_filter");
-      const { parts } = await collectParts(await create(patient).stream(callOf(cardFor("filtered"))));
-      expect(parts).toContainEqual({ type: "finish", reason: "content_filter" });
-    });
+    if (carries.contentFilter)
+      it("says when a filter stopped the answer", async () => {
+        expect((await create(patient).chat(callOf(cardFor("filtered")))).finishReason).toBe("content_filter");
+        const { parts } = await collectParts(await create(patient).stream(callOf(cardFor("filtered"))));
+        expect(parts).toContainEqual({ type: "finish", reason: "content_filter" });
+      });
 
-    it.runIf(carries.thinking)("gives thinking apart from the answer", async () => {
-      const result = await create(patient).chat(callOf(cardFor("think")));
-      expect(result.content).toBe(hello);
-      expect(result.thinking).toMatchObject([{ type: "thinking", thinking: "Let me think." }]);
-      const { parts, text } = await collectParts(await create(patient).stream(callOf(cardFor("think"))));
-      expect(text).toBe(hello);
-      const deltas = parts.flatMap((part) => (part.type === "thinking-delta" ? [part.text] : []));
-      expect(deltas.join("")).toBe("Let me think.");
-      expect(parts).toContainEqual({ type: "thinking-end", block: result.thinking?.[0] });
-    });
+    if (carries.thinking)
+      it("gives thinking apart from the answer", async () => {
+        const result = await create(patient).chat(callOf(cardFor("think")));
+        expect(result.content).toBe(hello);
+        expect(result.thinking).toMatchObject([{ type: "thinking", thinking: "Let me think." }]);
+        const { parts, text } = await collectParts(await create(patient).stream(callOf(cardFor("think"))));
+        expect(text).toBe(hello);
+        const deltas = parts.flatMap((part) => (part.type === "thinking-delta" ? [part.text] : []));
+        expect(deltas.join("")).toBe("Let me think.");
+        expect(parts).toContainEqual({ type: "thinking-end", block: result.thinking?.[0] });
+      });
 
-    it.runIf(carries.stopSequence)("names the stop sequence that ended the answer", async () => {
-      const stopped = { finishReason: "stop", stopSequence: "END" };
-      const call = callOf(cardFor("stop-sequence"), { stop: ["END"] });
-      expect(await create(patient).chat(call)).toMatchObject(stopped);
-      const { parts } = await collectParts(await create(patient).stream(call));
-      expect(parts).toContainEqual({ type: "finish", reason: "stop", stopSequence: "END" });
-    });
+    if (carries.stopSequence)
+      it("names the stop sequence that ended the answer", async () => {
+        const stopped = { finishReason: "stop", stopSequence: "END" };
+        const call = callOf(cardFor("stop-sequence"), { stop: ["END"] });
+        expect(await create(patient).chat(call)).toMatchObject(stopped);
+        const { parts } = await collectParts(await create(patient).stream(call));
+        expect(parts).toContainEqual({ type: "finish", reason: "stop", stopSequence: "END" });
+      });
 
-    it.runIf(carries.limits)("hears what is left of the provider's limits", async () => {
-      const heard: UpstreamLimit[] = [];
-      const call = { ...callOf(cardFor("limited")), onLimits: (limits: UpstreamLimit[]) => void heard.push(...limits) };
-      await create(patient).chat(call);
-      await readAll((await create(patient).stream(call)).getReader());
-      const requests = heard.filter((limit) => limit.kind === "requests");
-      expect(requests.map((limit) => limit.remaining)).toEqual([3, 3]);
-      for (const { resetMs } of requests) {
-        expect(resetMs).toBeGreaterThan(20_000);
-        expect(resetMs).toBeLessThanOrEqual(30_000);
-      }
-    });
+    if (carries.limits)
+      it("hears what is left of the provider's limits", async () => {
+        const heard: UpstreamLimit[] = [];
+        const call = {
+          ...callOf(cardFor("limited")),
+          onLimits: (limits: UpstreamLimit[]) => void heard.push(...limits),
+        };
+        await create(patient).chat(call);
+        await readAll((await create(patient).stream(call)).getReader());
+        const requests = heard.filter((limit) => limit.kind === "requests");
+        expect(requests.map((limit) => limit.remaining)).toEqual([3, 3]);
+        for (const { resetMs } of requests) {
+          expect(resetMs).toBeGreaterThan(20_000);
+          expect(resetMs).toBeLessThanOrEqual(30_000);
+        }
+      });
   });
 
   if (isClassic) return;
