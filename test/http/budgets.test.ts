@@ -4,6 +4,7 @@ import { newId } from "../../src/core/ids.ts";
 import { createSecretKeys } from "../../src/core/secret-keys.ts";
 import { openDatabase } from "../../src/db/client.ts";
 import { createUsageStore } from "../../src/db/usage-store.ts";
+import { parseSettings } from "../../src/env.ts";
 import { callWorker, makeKey, scriptedEnv } from "../support/call-worker.ts";
 import { usageRecord } from "../support/records.ts";
 
@@ -49,7 +50,7 @@ describe("a budget", () => {
   });
 
   it("of a subject is named by the subject's plain name, and keeps its id alone", async () => {
-    const { subjectId } = await createSecretKeys(env.PARAPET_SECRET);
+    const { subjectId } = await createSecretKeys(parseSettings(env).PARAPET_SECRET);
     const id = await subjectId(projectId, "ada@example.com/1");
     const { json } = await put(`subject/${encodeURIComponent("ada@example.com/1")}`, { daily_budget_micros: 10 });
     expect(json).toMatchObject({ kind: "subject", target: id });
@@ -75,7 +76,7 @@ describe("a budget", () => {
   it("with a webhook answers with the project's secret when it is written, and never when it is read", async () => {
     const body = { daily_budget_micros: 100, webhook_url: hook };
     const written = await put("feature/hooked", body);
-    const { webhookSecret } = await createSecretKeys(env.PARAPET_SECRET);
+    const { webhookSecret } = await createSecretKeys(parseSettings(env).PARAPET_SECRET);
     expect(written.json.webhook_secret).toBe(await webhookSecret(projectId));
     expect((await ask("GET", "/v1/budgets/feature/hooked")).text).not.toContain("whsec_");
   });
