@@ -1,7 +1,8 @@
-import { Validator, type Schema } from "@cfworker/json-schema";
+import { Validator, type Schema, type ValidationResult } from "@cfworker/json-schema";
 import type { ChatRequest, ToolCall } from "../core/chat.ts";
 import { AppError } from "../core/errors.ts";
 import type { ChatResult } from "../core/model.ts";
+import { refuseUncheckable } from "./refuse-uncheckable.ts";
 
 /** What a request demands of the form of its answer: a schema for its text, and one for each tool's arguments. */
 export interface AnswerContract {
@@ -34,10 +35,9 @@ export function contractOf({ response_format: format, tools = [] }: ChatRequest)
     isJson,
     checkText: (text) => (schema === null ? [] : problemsOf(text, schema)),
     checkCall({ function: { name, arguments: text } }) {
-      const validator = parameters.get(name);
-      if (validator === undefined)
-        return [`There is no tool ${name}. The tools are ${[...parameters.keys()].join(", ")}.`];
-      return problemsOf(text.trim() === "" ? "{}" : text, validator);
+      const check = parameters.get(name);
+      if (check === undefined) return [`There is no tool ${name}. The tools are ${[...parameters.keys()].join(", ")}.`];
+      return problemsOf(text.trim() === "" ? "{}" : text, check);
     },
   };
 }
@@ -50,14 +50,20 @@ export function problemsIn(result: ChatResult, contract: AnswerContract): string
   return contract.checkText(result.content ?? "");
 }
 
-function problemsOf(text: string, validator: Validator): string[] {
+interface Check {
+  validator: Validator;
+  /** The field of the request that the schema stands in. */
+  param: string;
+}
+
+function problemsOf(text: string, check: Check): string[] {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
     return ["It is not valid JSON."];
   }
-  const { valid, errors } = validator.validate(value);
+  const { valid, errors } = validate(value, check);
   if (valid) return [];
   // The first errors say "does not match"; the deepest say why.
   return errors
@@ -66,57 +72,26 @@ function problemsOf(text: string, validator: Validator): string[] {
     .map(({ instanceLocation, error }) => `${instanceLocation.replace(/^#/, "") || "The whole"}: ${error}`);
 }
 
-function compile(schema: Record<string, unknown>, param: string): Validator {
+/** What a schema hides from the look that is taken at it before the call is the schema's fault all the same. */
+function validate(value: unknown, { validator, param }: Check): ValidationResult {
+  try {
+    return validator.validate(value);
+  } catch (cause) {
+    throw uncheckable(param, cause);
+  }
+}
+
+function compile(schema: Record<string, unknown>, param: string): Check {
+  refuseUncheckable(schema, param);
   // The package writes into what it is given, and the provider gets the request's own.
   const copy: Schema = structuredClone(schema);
-  refuseUncheckable(copy, copy, param, 0);
   try {
-    return new Validator(copy, "2020-12", false);
+    return { validator: new Validator(copy, "2020-12", false), param };
   } catch (cause) {
-    throw new AppError("invalid_request", `${param}: is not a JSON schema that can be checked`, { param, cause });
+    throw uncheckable(param, cause);
   }
 }
 
-const maxDepth = 64;
-
-/** What would only fail once an answer is there: references to elsewhere or nowhere, and patterns that are none. */
-function refuseUncheckable(node: unknown, root: Schema, param: string, depth: number): void {
-  const refuse = (reason: string) => {
-    throw new AppError("invalid_request", `${param}: ${reason}`, { param });
-  };
-  if (depth > maxDepth) refuse(`is nested more than ${maxDepth} levels deep`);
-  if (Array.isArray(node)) {
-    for (const item of node) refuseUncheckable(item, root, param, depth + 1);
-    return;
-  }
-  if (node === null || typeof node !== "object") return;
-  for (const [key, value] of Object.entries(node)) {
-    if (key === "$ref" && typeof value === "string" && !resolves(value, root))
-      refuse(`${value} refers to nothing in it`);
-    if (key === "pattern" && typeof value === "string" && !isPattern(value))
-      refuse(`${value} is not a regular expression`);
-    if (key !== "enum" && key !== "const" && key !== "default" && key !== "examples")
-      refuseUncheckable(value, root, param, depth + 1);
-  }
-}
-
-function resolves(reference: string, root: Schema): boolean {
-  if (reference === "#") return true;
-  if (!reference.startsWith("#/")) return false;
-  let node: unknown = root;
-  for (const step of reference.slice(2).split("/")) {
-    const key = decodeURIComponent(step).replaceAll("~1", "/").replaceAll("~0", "~");
-    if (node === null || typeof node !== "object" || !Object.hasOwn(node, key)) return false;
-    node = Reflect.get(node, key);
-  }
-  return true;
-}
-
-function isPattern(text: string): boolean {
-  try {
-    new RegExp(text, "u");
-    return true;
-  } catch {
-    return false;
-  }
+function uncheckable(param: string, cause: unknown): AppError {
+  return new AppError("invalid_request", `${param}: is not a JSON schema that can be checked`, { param, cause });
 }

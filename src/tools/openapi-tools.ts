@@ -1,7 +1,8 @@
 import { createToolsFromOpenAPISpec } from "@cloudflare/ai-utils";
 import type { ToolDefinition } from "../core/chat.ts";
 import { AppError } from "../core/errors.ts";
-import { isObject, resolveReferences } from "./resolve-references.ts";
+import { isObject } from "../core/json.ts";
+import { refuse, resolveReferences } from "./resolve-references.ts";
 
 /** A tool made of one operation of an API, and what its caller needs to carry it out. */
 export interface OpenApiTool {
@@ -127,8 +128,4 @@ function serverOf({ servers }: Record<string, unknown>): string {
 
 function listOf(value: unknown): Record<string, unknown>[] {
   return Array.isArray(value) ? value.filter(isObject) : [];
-}
-
-function refuse(reason: string): AppError {
-  return new AppError("invalid_request", `spec: ${reason}`, { param: "spec" });
 }

@@ -1,4 +1,5 @@
 import { AppError } from "../core/errors.ts";
+import { findReferenced, isObject } from "../core/json.ts";
 
 /** A schema that refers to itself is followed this far; what lies deeper may be anything. */
 const maxDepth = 32;
@@ -30,19 +31,11 @@ export function resolveReferences(document: Record<string, unknown>): Record<str
 
 function targetOf(reference: string, document: Record<string, unknown>): unknown {
   if (!reference.startsWith("#/")) throw refuse(`refers to ${reference}, outside itself`);
-  let node: unknown = document;
-  for (const step of reference.slice(2).split("/")) {
-    const key = decodeURIComponent(step).replaceAll("~1", "/").replaceAll("~0", "~");
-    if (!isObject(node) || !Object.hasOwn(node, key)) throw refuse(`refers to ${reference}, which it does not have`);
-    node = node[key];
-  }
-  return node;
+  const target = findReferenced(reference, document);
+  if (target === undefined) throw refuse(`refers to ${reference}, which it does not have`);
+  return target;
 }
 
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return value !== null && typeof value === "object" && !Array.isArray(value);
-}
-
-function refuse(reason: string): AppError {
+export function refuse(reason: string): AppError {
   return new AppError("invalid_request", `spec: ${reason}`, { param: "spec" });
 }

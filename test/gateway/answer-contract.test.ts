@@ -55,6 +55,16 @@ describe("a schema that cannot be checked is refused before anything costs", () 
     ["a reference to another document", { $ref: "https://example.com/schema.json" }],
     ["a reference to nothing", { $ref: "#/$defs/missing" }],
     ["a pattern that is none", { type: "string", pattern: "(" }],
+    ["a reference that cannot be decoded", { $ref: "#/%" }],
+    ["a reference to itself", { $ref: "#" }],
+    ["a definition that is itself", { $ref: "#/$defs/a", $defs: { a: { $ref: "#/$defs/a" } } }],
+    ["names of properties by a pattern that is none", { patternProperties: { "(": {} } }],
+    ["a property that is called like a keyword", { properties: { default: { $ref: "#/missing" } } }],
+    ["properties that are none", { properties: null }],
+    ["a property without a schema", { properties: { name: null } }],
+    ["items without a schema", { items: null }],
+    ["alternatives that are no list", { anyOf: {} }],
+    ["choices that are no list", { enum: "a" }],
     ["endless nesting", JSON.parse(`${'{"items":'.repeat(80)}{}${"}".repeat(80)}`)],
   ])("%s", (_case, schema) => {
     expect(() => forSchema(schema)).toThrowError(
@@ -66,6 +76,13 @@ describe("a schema that cannot be checked is refused before anything costs", () 
     const schema = { type: "object", properties: { pattern: { type: "string" }, $ref: { type: "string" } } };
     expect(forSchema(schema).checkText('{"pattern":"("}')).toEqual([]);
   });
+});
+
+it("blames the schema for what only an answer brings to light", () => {
+  const loop = { allOf: [{ $ref: "#" }] };
+  expect(() => forSchema(loop).checkText("{}")).toThrowError(
+    expect.objectContaining({ code: "invalid_request", param: "response_format.json_schema.schema" }),
+  );
 });
 
 describe("a tool call", () => {

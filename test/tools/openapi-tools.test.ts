@@ -79,6 +79,7 @@ describe("an OpenAPI document as tools", () => {
     ["no paths", {}, "no `paths`"],
     ["a reference to elsewhere", { paths: { "/a": { $ref: "https://evil.test/spec.json" } } }, "outside itself"],
     ["a reference to nothing", { paths: { "/a": { $ref: "#/nowhere" } } }, "does not have"],
+    ["a reference that cannot be decoded", { paths: { "/a": { $ref: "#/%" } } }, "does not have"],
     ["no server", { paths: { "/a": { get: {} } } }, "server"],
     ["one name twice", { paths: { "/a": { get: {} }, "/a/": { get: {} } } }, "two operations"],
   ])("refuses a document with %s", async (_case, spec, message) => {
@@ -87,6 +88,16 @@ describe("an OpenAPI document as tools", () => {
       param: "spec",
       message: expect.stringContaining(message),
     });
+  });
+
+  it("follows a reference into a list", async () => {
+    const id = { name: "id", in: "query", required: true, schema: { type: "string" } };
+    const paths = {
+      "/a": { get: { parameters: [id] } },
+      "/b": { get: { parameters: [{ $ref: "#/paths/~1a/get/parameters/0" }] } },
+    };
+    const tools = await toolsFromOpenApi({ ...shop, paths });
+    expect(tools[1]?.tool.function.parameters).toEqual(tools[0]?.tool.function.parameters);
   });
 
   it("refuses a document that grows without end", async () => {

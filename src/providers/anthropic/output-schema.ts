@@ -1,3 +1,5 @@
+import { isObject } from "../../core/json.ts";
+
 /** Formats of strings that Anthropic's structured outputs enforce; others are refused with a 400. */
 const stringFormats = new Set([
   "date-time",
@@ -42,7 +44,7 @@ export function toOutputSchema(schema: Record<string, unknown>): Record<string, 
 class Inexpressible extends Error {}
 
 function convert(schema: unknown, depth: number): Record<string, unknown> {
-  if (!isRecord(schema) || depth > maxDepth) throw new Inexpressible();
+  if (!isObject(schema) || depth > maxDepth) throw new Inexpressible();
   const converted: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(schema)) {
     if (key === "format" && !stringFormats.has(String(value))) continue;
@@ -56,25 +58,21 @@ function convert(schema: unknown, depth: number): Record<string, unknown> {
     else if (key === "patternProperties" || key === "prefixItems" || key === "not" || key === "if")
       throw new Inexpressible();
   }
-  const isObject = schema["type"] === "object" || "properties" in schema;
-  if (isObject) {
+  const takesObjects = schema["type"] === "object" || "properties" in schema;
+  if (takesObjects) {
     const additional = schema["additionalProperties"];
-    if (isRecord(additional) || (!("properties" in schema) && additional !== false)) throw new Inexpressible();
+    if (isObject(additional) || (!("properties" in schema) && additional !== false)) throw new Inexpressible();
     converted["additionalProperties"] = false;
   }
   return converted;
 }
 
 function each(schemas: unknown, depth: number): Record<string, unknown> {
-  if (!isRecord(schemas)) throw new Inexpressible();
+  if (!isObject(schemas)) throw new Inexpressible();
   return Object.fromEntries(Object.entries(schemas).map(([name, schema]) => [name, convert(schema, depth + 1)]));
 }
 
 function list(schemas: unknown, depth: number): unknown[] {
   if (!Array.isArray(schemas)) throw new Inexpressible();
   return schemas.map((schema) => convert(schema, depth + 1));
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return value !== null && typeof value === "object" && !Array.isArray(value);
 }
