@@ -8,6 +8,15 @@ export interface Limits {
   monthlyBudgetMicros: number | null;
 }
 
+export function isSameLimits(one: Limits, other: Limits): boolean {
+  return (
+    one.requestsPerMinute === other.requestsPerMinute &&
+    one.tokensPerMinute === other.tokensPerMinute &&
+    one.dailyBudgetMicros === other.dailyBudgetMicros &&
+    one.monthlyBudgetMicros === other.monthlyBudgetMicros
+  );
+}
+
 /** The most a request may use, known before anything costs. */
 export interface Bound {
   costMicros: number;

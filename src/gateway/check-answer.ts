@@ -1,4 +1,4 @@
-import { textOf, type ChatRequest, type ThinkingBlock } from "../core/chat.ts";
+import { textOf, type ChatRequest, type ThinkingBlock, type ToolCall } from "../core/chat.ts";
 import { AppError } from "../core/errors.ts";
 import type { ChatResult } from "../core/model.ts";
 import type { Verdict } from "../core/verdict.ts";
@@ -31,13 +31,8 @@ export function checkAnswer(
     ? deps.guardrails.checkJsonAnswer(result.content ?? "", context)
     : deps.guardrails.checkOutput(result.content ?? "", context);
   verdicts.push(...output.verdicts);
-  const refusal = result.refusal === null ? null : deps.guardrails.checkOutput(result.refusal, { allowedUrls: [] });
-  verdicts.push(...(refusal?.verdicts ?? []));
-  const toolCalls = result.toolCalls.map((call) => {
-    const checked = deps.guardrails.checkToolArguments(call.function.arguments, context);
-    verdicts.push(...checked.verdicts);
-    return { ...call, function: { ...call.function, arguments: checked.json } };
-  });
+  const { refusal, toolCalls, verdicts: restVerdicts } = checkRest(result, context, deps.guardrails);
+  verdicts.push(...restVerdicts);
   const thinking = (result.thinking ?? []).flatMap((block) => {
     const checked = checkThinking(block, context, deps.guardrails);
     verdicts.push(...checked.verdicts);
@@ -50,7 +45,7 @@ export function checkAnswer(
   const answer: Answer = {
     model: candidate.card.id,
     content: result.content === null ? null : output.text,
-    refusal: refusal?.text ?? null,
+    refusal,
     toolCalls,
     thinking,
     // The tokens spell out what was redacted, and what no source supports.
@@ -83,6 +78,22 @@ export function checkAnswer(
     citations: safeCitations(checked.citations, grounding, deps.guardrails),
     unsupportedSentences: checked.unsupportedSentences,
   };
+}
+
+/** What of an answer only leaves whole, streamed or not: its refusal and its tool calls. */
+export function checkRest(
+  result: Pick<ChatResult, "refusal" | "toolCalls">,
+  context: { allowedUrls: string[] },
+  guardrails: Guardrails,
+): { refusal: string | null; toolCalls: ToolCall[]; verdicts: Verdict[] } {
+  const refusal = result.refusal === null ? null : guardrails.checkOutput(result.refusal, { allowedUrls: [] });
+  const verdicts = [...(refusal?.verdicts ?? [])];
+  const toolCalls = result.toolCalls.map((call) => {
+    const checked = guardrails.checkToolArguments(call.function.arguments, context);
+    verdicts.push(...checked.verdicts);
+    return { ...call, function: { ...call.function, arguments: checked.json } };
+  });
+  return { refusal: refusal?.text ?? null, toolCalls, verdicts };
 }
 
 /** A block whose text had to be changed has lost its signature's meaning: it is withheld. */

@@ -1,14 +1,13 @@
 import type { ChatRequest, ChoiceLogprob, ToolCall } from "../core/chat.ts";
 import { sha256Hex } from "../core/hash.ts";
 import { newId } from "../core/ids.ts";
-import type { ChatResult, StreamPart } from "../core/model.ts";
-import type { Verdict } from "../core/verdict.ts";
+import type { StreamPart } from "../core/model.ts";
 import { declinesToAnswer } from "../retrieval/answer.ts";
 import { createCitationStream } from "../retrieval/citation-stream.ts";
 import { codeOf, noUsage } from "./account-call.ts";
 import type { Attempt } from "./call-with-fallback.ts";
 import { claimFor, describeClaim, type CacheOutcome } from "./claim-for.ts";
-import { allowedUrls, refuseBroken } from "./check-answer.ts";
+import { allowedUrls, checkRest, refuseBroken } from "./check-answer.ts";
 import { collectParts } from "./collect-parts.ts";
 import { answerFrom } from "./complete.ts";
 import { describeAnswer, settleAnswered, type Answer, type Completion, type Origin } from "./completion.ts";
@@ -189,7 +188,10 @@ async function* relay(
         deps,
       )
     : streamed;
-  const rest = checkRest({ result, context }, prepared, scope, deps);
+  const rest = checkRest(result, context, deps.guardrails);
+  hold.verdicts.push(...rest.verdicts);
+  traceVerdicts(rest.verdicts, scope.trace);
+  if (rest.toolCalls.length > 0) refuseBroken({ ...result, toolCalls: rest.toolCalls }, prepared.contract, rest.verdicts);
   if (rest.refusal !== null) yield { type: "refusal-delta", text: rest.refusal };
   for (const [index, call] of rest.toolCalls.entries()) yield { type: "tool-call", index, call };
   // The tokens spell out what was redacted, and what no source supports.
@@ -230,27 +232,6 @@ async function* relay(
     ? insufficientAnswer(grounding)
     : extractedAnswer(grounding, prepared, deps);
   return yield* ready({ ...fallback, usage: answer.usage, unsupportedSentences });
-}
-
-/** What of an answer is only released whole: its refusal and its tool calls. */
-function checkRest(
-  { result, context }: { result: ChatResult; context: { allowedUrls: string[] } },
-  { hold, contract }: Prepared,
-  scope: RequestScope,
-  deps: GatewayDeps,
-): { refusal: string | null; toolCalls: ToolCall[] } {
-  const verdicts: Verdict[] = [];
-  const refusal = result.refusal === null ? null : deps.guardrails.checkOutput(result.refusal, { allowedUrls: [] });
-  verdicts.push(...(refusal?.verdicts ?? []));
-  const toolCalls = result.toolCalls.map((call) => {
-    const safe = deps.guardrails.checkToolArguments(call.function.arguments, context);
-    verdicts.push(...safe.verdicts);
-    return { ...call, function: { ...call.function, arguments: safe.json } };
-  });
-  hold.verdicts.push(...verdicts);
-  traceVerdicts(verdicts, scope.trace);
-  if (toolCalls.length > 0) refuseBroken({ ...result, toolCalls }, contract, verdicts);
-  return { refusal: refusal?.text ?? null, toolCalls };
 }
 
 /** Ends a run: settled as answered, as failed, or as abandoned by the client. */

@@ -1,6 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import { systemClock, utcDay, utcMonth } from "../core/clock.ts";
-import type { Limits } from "../core/meter.ts";
+import { isSameLimits, type Limits } from "../core/meter.ts";
 import { createBudgetStore, type BudgetRow } from "../db/budget-store.ts";
 import { openDatabase } from "../db/client.ts";
 import { createKeyStore } from "../db/key-store.ts";
@@ -124,8 +124,8 @@ export class Allowance extends DurableObject<Env> implements AllowanceContract {
   #take({ child, accounts }: MoneyReport): void {
     this.#prune();
     this.#stranded.delete(child);
-    const changes = this.#money.apply(child, accounts);
-    if (changes.length > 0) this.ctx.waitUntil(this.#watch.noteSpending(systemClock()));
+    const isMoreSpent = this.#money.apply(child, accounts);
+    if (isMoreSpent) this.ctx.waitUntil(this.#watch.noteSpending(systemClock()));
     this.#serve();
   }
 
@@ -250,7 +250,7 @@ export class Allowance extends DurableObject<Env> implements AllowanceContract {
     const nowMs = systemClock();
     const known = await this.#remembered.valueOf("own", nowMs);
     let limits = known ?? noLimits;
-    if (!isSame(limits, seen) && nowMs - this.#readAtMs >= rereadMs) {
+    if (!isSameLimits(limits, seen) && nowMs - this.#readAtMs >= rereadMs) {
       this.#readAtMs = nowMs;
       limits = (await this.#remembered.refresh("own", nowMs).catch(() => limits)) ?? noLimits;
     }
@@ -291,13 +291,4 @@ export class Allowance extends DurableObject<Env> implements AllowanceContract {
   #name(): string {
     return this.ctx.id.name ?? "";
   }
-}
-
-function isSame(one: Limits, other: Limits): boolean {
-  return (
-    one.requestsPerMinute === other.requestsPerMinute &&
-    one.tokensPerMinute === other.tokensPerMinute &&
-    one.dailyBudgetMicros === other.dailyBudgetMicros &&
-    one.monthlyBudgetMicros === other.monthlyBudgetMicros
-  );
 }

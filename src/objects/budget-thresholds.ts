@@ -2,8 +2,8 @@ import { utcDay, utcMonth } from "../core/clock.ts";
 import type { BudgetRow } from "../db/budget-store.ts";
 
 /** Percent of a budget at which its webhook hears. */
-export const thresholds = [50, 80, 100] as const;
-export type Threshold = (typeof thresholds)[number];
+const thresholds = [50, 80, 100] as const;
+type Threshold = (typeof thresholds)[number];
 
 /** A budget's threshold that was reached in a period. */
 export interface BudgetEvent {
@@ -23,12 +23,9 @@ export interface BudgetEvent {
 /** A request is settled at most this long after it was admitted, and counts in the day of its admission. */
 const lateMs = 15 * 60_000;
 
-/** The thresholds that spending has passed between two moments: reached is passed. A limit of 0 has none. */
-export function crossedThresholds(beforeMicros: number, afterMicros: number, limitMicros: number): Threshold[] {
-  if (limitMicros <= 0) return [];
-  return thresholds.filter(
-    (percent) => beforeMicros * 100 < percent * limitMicros && afterMicros * 100 >= percent * limitMicros,
-  );
+/** A limit of 0 has none. */
+function thresholdsAt(spentMicros: number, limitMicros: number): Threshold[] {
+  return limitMicros <= 0 ? [] : thresholds.filter((percent) => spentMicros * 100 >= percent * limitMicros);
 }
 
 /** What a budget's webhook has to hear of now, by what was spent in each period; what it heard already is in there again. */
@@ -49,7 +46,7 @@ export function reachedThresholds(
     limitMicros === null
       ? []
       : [...new Set(times.map(periodOf))].flatMap((period) =>
-          crossedThresholds(0, spentMicros(period), limitMicros).map((thresholdPercent) => ({
+          thresholdsAt(spentMicros(period), limitMicros).map((thresholdPercent) => ({
             budgetId: row.id,
             projectId: row.projectId,
             kind: row.kind,

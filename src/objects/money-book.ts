@@ -7,13 +7,6 @@ interface Period {
   accounts: Map<string, SliceAccount>;
 }
 
-/** A change of what was spent in a period, in micro-USD. */
-export interface SpendChange {
-  period: string;
-  beforeMicros: number;
-  afterMicros: number;
-}
-
 /** A parent's accounts with its children: rows in SQLite, sums in memory. The table is the owner's to create. */
 export class MoneyBook {
   static readonly schema = `create table account (period text not null, child text not null, granted integer not null, returned integer not null,
@@ -41,17 +34,16 @@ export class MoneyBook {
     return this.#periods.get(period)?.spentMicros ?? 0;
   }
 
-  apply(child: string, reports: readonly AccountReport[]): SpendChange[] {
-    const changes: SpendChange[] = [];
+  /** True when more is spent than before. */
+  apply(child: string, reports: readonly AccountReport[]): boolean {
+    let isMore = false;
     for (const report of reports) {
       const before = this.#account(report.period, child);
       const after = applyReport(before, report);
-      const beforeMicros = this.spentMicros(report.period);
       this.#write(report.period, child, before, after);
-      const afterMicros = this.spentMicros(report.period);
-      if (afterMicros > beforeMicros) changes.push({ period: report.period, beforeMicros, afterMicros });
+      isMore ||= after.spentMicros > before.spentMicros;
     }
-    return changes;
+    return isMore;
   }
 
   /** Grants in every period or in none; false where the least of a period is not there. */

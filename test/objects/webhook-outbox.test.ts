@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { createSecretKeys } from "../../src/core/secret-keys.ts";
 import { parseSettings } from "../../src/env.ts";
 import type { BudgetRow } from "../../src/db/budget-store.ts";
-import { crossedThresholds, reachedThresholds, type BudgetEvent } from "../../src/objects/budget-thresholds.ts";
+import { reachedThresholds, type BudgetEvent } from "../../src/objects/budget-thresholds.ts";
 import { createWebhookSender, type OutgoingWebhook } from "../../src/objects/send-webhook.ts";
 import { WebhookOutbox } from "../../src/objects/webhook-outbox.ts";
 
@@ -53,20 +53,6 @@ async function withOutbox(
 }
 
 describe("thresholds", () => {
-  it.each([
-    { what: "below half", before: 0, after: 499, limit: 1_000, crossed: [] },
-    { what: "reaching half", before: 499, after: 500, limit: 1_000, crossed: [50] },
-    { what: "from half on", before: 500, after: 799, limit: 1_000, crossed: [] },
-    { what: "all at once", before: 0, after: 1_000, limit: 1_000, crossed: [50, 80, 100] },
-    { what: "beyond the budget", before: 999, after: 5_000, limit: 1_000, crossed: [100] },
-    { what: "past it already", before: 1_000, after: 2_000, limit: 1_000, crossed: [] },
-    { what: "a limit that 50 % does not divide", before: 1, after: 2, limit: 3, crossed: [50] },
-    { what: "no money at all", before: 0, after: 0, limit: 0, crossed: [] },
-    { what: "spending that shrank", before: 900, after: 100, limit: 1_000, crossed: [] },
-  ])("are crossed as spending says: $what", ({ before, after, limit, crossed }) => {
-    expect(crossedThresholds(before, after, limit)).toEqual(crossed);
-  });
-
   const row: BudgetRow = {
     id: "bud_1",
     projectId: "prj_default",
@@ -81,6 +67,19 @@ describe("thresholds", () => {
     updatedAtMs: nowMs,
   };
   const spent = (spending: Record<string, number>) => (period: string) => spending[period] ?? 0;
+
+  it.each([
+    ["below half", 499, 1_000, []],
+    ["half", 500, 1_000, [50]],
+    ["all", 1_000, 1_000, [50, 80, 100]],
+    ["beyond it", 5_000, 1_000, [50, 80, 100]],
+    ["half of a limit that 50 % does not divide", 2, 3, [50]],
+    ["nothing of nothing", 0, 0, []],
+  ])("are reached as spending says: %s", (_what, spentMicros, dailyBudgetMicros, reached) => {
+    const daily = { ...row, dailyBudgetMicros, monthlyBudgetMicros: null };
+    const events = reachedThresholds(daily, spent({ "2026-11-21": spentMicros }), nowMs);
+    expect(events.map(({ thresholdPercent }) => thresholdPercent)).toEqual(reached);
+  });
 
   it("are those of the day and of the month", () => {
     const events = reachedThresholds(row, spent({ "2026-11-21": 85, "2026-11": 500 }), nowMs);
