@@ -7,7 +7,7 @@ import { createCitationStream } from "../retrieval/citation-stream.ts";
 import { codeOf, noUsage } from "./account-call.ts";
 import type { Attempt } from "./call-with-fallback.ts";
 import { claimFor, describeClaim, type CacheOutcome } from "./claim-for.ts";
-import { allowedUrls, checkRest, refuseBroken } from "./check-answer.ts";
+import { allowedUrls, checkAnswer, checkRest, refuseBroken } from "./check-answer.ts";
 import { collectParts } from "./collect-parts.ts";
 import { answerFrom } from "./complete.ts";
 import { describeAnswer, settleAnswered, type Answer, type Completion, type Origin } from "./completion.ts";
@@ -188,10 +188,14 @@ async function* relay(
         deps,
       )
     : streamed;
+  // A call may be put right by an answer in words, of which nothing has left.
+  if (isCall && result.toolCalls.length === 0 && content.length === 0)
+    return yield* ready(checkAnswer({ result, candidate: candidate(), grounding }, prepared, scope, deps));
   const rest = checkRest(result, context, deps.guardrails);
   hold.verdicts.push(...rest.verdicts);
   traceVerdicts(rest.verdicts, scope.trace);
-  if (rest.toolCalls.length > 0) refuseBroken({ ...result, toolCalls: rest.toolCalls }, prepared.contract, rest.verdicts);
+  if (rest.toolCalls.length > 0)
+    refuseBroken({ ...result, toolCalls: rest.toolCalls }, prepared.contract, rest.verdicts);
   if (rest.refusal !== null) yield { type: "refusal-delta", text: rest.refusal };
   for (const [index, call] of rest.toolCalls.entries()) yield { type: "tool-call", index, call };
   // The tokens spell out what was redacted, and what no source supports.

@@ -119,6 +119,13 @@ describe("a tool call", () => {
     expect(second?.messages.at(-1)?.role).toBe("tool");
   });
 
+  it.each([[false], [true]])("may be repaired by an answer in words (stream: %s)", async (stream) => {
+    const { status, json, text } = await ask("tool-call-wrong-then-text", { tools, stream });
+    expect(status, text).toBe(200);
+    const content = stream ? read(text).content : json.choices[0].message.content;
+    expect(content).toBe((await ask("ok")).json.choices[0].message.content);
+  });
+
   it("ends as a typed error when its arguments never fit", async () => {
     const { json } = await ask("tool-call-wrong", { tools });
     expect(json.error.code).toBe("structured_output_invalid");

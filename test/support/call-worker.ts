@@ -15,6 +15,7 @@ const behaviours = [
   "tool-call",
   "tool-call-wrong",
   "tool-call-wrong-first",
+  "tool-call-wrong-then-text",
   "think",
   "think-card",
   "logprobs",

@@ -189,6 +189,8 @@ export function scriptFor(model: string, context: ScriptContext): Script {
       return answer(context, { pieces: [], finish: "tool_calls", toolCalls: [wrongCall] });
     case "tool-call-wrong-first":
       return scriptFor(context.seen === 0 ? "tool-call-wrong" : "tool-call", context);
+    case "tool-call-wrong-then-text":
+      return scriptFor(context.seen === 0 ? "tool-call-wrong" : "ok", context);
     case "think":
       return answer(context, { thinking: ["Let me", " think."] });
     // By its own name, since no setting can add a model to OpenAI's: thinks and calls, then answers.
