@@ -38,7 +38,7 @@ const unrelated: ReadonlySet<string> = new Set<keyof ChatRequest>([
 const readingScopes: readonly Scope[] = ["collections:read"];
 
 /** What two callers must have in common to read one shared answer, apart from the project. */
-export function readingRights({ groups, roles, scopes }: AnswerFacts["principal"]): string {
+function readingRights({ groups, roles, scopes }: AnswerFacts["principal"]): string {
   return canonicalJson({
     groups: [...new Set(groups)].sort(),
     roles: [...new Set(roles)].sort(),

@@ -222,6 +222,6 @@ class FallbackRun<T> {
 }
 
 /** The request's own deadline has passed. */
-export function outOfTime(): AppError {
+function outOfTime(): AppError {
   return new AppError("upstream_timeout", "No model answered within the request's deadline.", { limit: "total" });
 }

@@ -97,7 +97,7 @@ export function checkRest(
 }
 
 /** A block whose text had to be changed has lost its signature's meaning: it is withheld. */
-export function checkThinking(
+function checkThinking(
   block: ThinkingBlock,
   context: { allowedUrls: string[] },
   guardrails: Guardrails,

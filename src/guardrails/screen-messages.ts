@@ -10,7 +10,7 @@ type Part = Exclude<ChatMessage["content"], string | null | undefined>[number];
  * The text of neighbouring parts becomes one part: a model reads them as one, so they are searched as one. Where a part ends
  * a cached prefix the mark stays with the whole.
  */
-export function mergeTextParts(message: ChatMessage): ChatMessage {
+function mergeTextParts(message: ChatMessage): ChatMessage {
   if (message.content === null || message.content === undefined || typeof message.content === "string") return message;
   // The role decides which parts there are; merging makes none of another kind.
   return { ...message, content: mergeParts(message.content) } as ChatMessage;

@@ -7,7 +7,7 @@ import { defaultProject, scopes } from "../core/principal.ts";
  * Asymmetric signatures alone: with a shared secret, whoever may verify may also sign, and a public key taken for such a secret is
  * the classic confusion (RFC 8725, section 2.1).
  */
-export const jwtAlgorithms = [
+const jwtAlgorithms = [
   "RS256",
   "RS384",
   "RS512",

@@ -72,7 +72,7 @@ export function governingLimits({
 }
 
 /** The name of the Allowance that keeps a budget. */
-export function parentName(projectId: string, kind: ParentKind, target: string): string {
+function parentName(projectId: string, kind: ParentKind, target: string): string {
   return `${projectId}/${kind}/${target}`;
 }
 

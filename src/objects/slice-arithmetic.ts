@@ -14,7 +14,7 @@ export interface SliceAccount {
 export const emptyAccount: SliceAccount = { grantedMicros: 0, returnedMicros: 0, spentMicros: 0 };
 
 /** A new slice covers this much of a child's use, so that a busy child asks every few seconds. */
-export const sliceMs = 4_000;
+const sliceMs = 4_000;
 
 /** What counts against the parent's limit: what the child has and did not give back, or spent beyond it. */
 export function heldMicros({ grantedMicros, returnedMicros, spentMicros }: SliceAccount): number {

@@ -42,7 +42,7 @@ const redirectStatuses = new Set([301, 302, 303, 307, 308]);
 const plainHeaders = new Set(["accept", "accept-language", "content-type", "user-agent"]);
 
 /**
- * Makes every outgoing call that is not to a configured provider. Each address on the way is checked before it is asked.
+ * Makes every outgoing call that is not to a configured provider or issuer of tokens. Each address on the way is checked before it is asked.
  * Throws `destination_refused` (400) for an address that may not be asked, `upstream_timeout`, `upstream_error` (out of reach, or
  * too many redirects) and `upstream_invalid_response` (larger than `maxBytes`).
  */

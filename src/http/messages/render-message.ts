@@ -7,7 +7,7 @@ import type { Answer, Completion } from "../../gateway/completion.ts";
 
 const count = z.int();
 
-export const messageUsage = z
+const messageUsage = z
   .object({
     input_tokens: count.describe("Without what was read from a cache or written to it."),
     cache_creation_input_tokens: count,
@@ -21,7 +21,7 @@ export const messageUsage = z
     speed: z.null(),
   })
   .meta({ id: "MessageUsage" });
-export type MessageUsage = z.infer<typeof messageUsage>;
+type MessageUsage = z.infer<typeof messageUsage>;
 
 const stopReasons = ["end_turn", "max_tokens", "stop_sequence", "tool_use", "refusal"] as const;
 

@@ -95,7 +95,7 @@ export function reasoningOutput(blocks: readonly ThinkingBlock[], id: string): R
 }
 
 /** Blocks that are one reasoning item: OpenAI's summary comes right before what it encrypted, every other block stands alone. */
-export function groupThinking(blocks: readonly ThinkingBlock[]): ThinkingBlock[][] {
+function groupThinking(blocks: readonly ThinkingBlock[]): ThinkingBlock[][] {
   const groups: ThinkingBlock[][] = [];
   for (const block of blocks) {
     const last = groups.at(-1);

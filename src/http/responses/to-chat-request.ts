@@ -62,7 +62,7 @@ export function toChatRequest(
 }
 
 /** Whether the answer's tokens are to come with their probabilities. */
-export function wantsLogprobs({ include, top_logprobs: top }: ResponsesRequest): boolean {
+function wantsLogprobs({ include, top_logprobs: top }: ResponsesRequest): boolean {
   return (include ?? []).includes("message.output_text.logprobs") || (top ?? 0) > 0;
 }
 

@@ -70,6 +70,6 @@ export function parseDimensions(text: string): UsageDimension[] {
   });
 }
 
-export function isDay(text: string): boolean {
+function isDay(text: string): boolean {
   return text.length === "2026-11-21".length;
 }

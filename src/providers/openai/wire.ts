@@ -62,7 +62,6 @@ const other = z
   .looseObject({ type: z.string().refine((type) => !["message", "function_call", "reasoning"].includes(type)) })
   .transform(() => ({ type: "other" as const }));
 export const outputItem = z.union([known, other]);
-export type WireItem = z.infer<typeof outputItem>;
 
 const wireError = z.object({ code: z.string().nullish(), message: z.string().nullish() });
 
