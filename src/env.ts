@@ -25,7 +25,7 @@ export const settingsSchema = z.object({
   ANTHROPIC_BASE_URL: z.url().default("https://api.anthropic.com"),
   GOOGLE_API_KEY: optionalText,
   GOOGLE_BASE_URL: z.url().default("https://generativelanguage.googleapis.com/v1beta"),
-  /** More OpenAI-compatible providers, as JSON: see docs/gateway.md. */
+  /** More OpenAI-compatible providers, as JSON: see docs/configure.md. */
   PARAPET_PROVIDERS: optionalText,
   /** Prices in place of the catalog's, as JSON: see docs/configure.md. */
   PARAPET_PRICES: optionalText,

@@ -87,17 +87,21 @@ const mayHaveBilled: readonly ErrorCode[] = [
  */
 export function usageOfFailure(
   cause: unknown,
-  counted: { inputTokens: number; outputTokens: number },
+  counted: { inputTokens: number; outputTokens: number; reasoningTokens?: number },
   { card, maxOutputTokens }: Pick<Candidate, "card" | "maxOutputTokens">,
 ): TokenUsage {
-  const billed = !(cause instanceof AppError) || mayHaveBilled.includes(cause.code) || counted.outputTokens > 0;
+  const reasoningTokens = counted.reasoningTokens ?? 0;
+  const seenTokens = counted.outputTokens + reasoningTokens;
+  const billed = !(cause instanceof AppError) || mayHaveBilled.includes(cause.code) || seenTokens > 0;
   if (!billed) return noUsage;
   const code = codeOf(cause);
+  const reasons = card.capabilities.includes("reasoning");
   // A model that thinks before it speaks may have thought when the client left.
-  const isUnseen =
-    unseenWork.includes(code) || (code === "client_closed_request" && card.capabilities.includes("reasoning"));
-  const outputTokens = counted.outputTokens === 0 && isUnseen ? maxOutputTokens : counted.outputTokens;
-  return { ...noUsage, inputTokens: counted.inputTokens, outputTokens, estimated: true };
+  const isUnseen = unseenWork.includes(code) || (code === "client_closed_request" && reasons);
+  // What it thought before it spoke may never have been shown: what was said is no measure of it.
+  const isHidden = reasons && reasoningTokens === 0;
+  const outputTokens = isUnseen && (seenTokens === 0 || isHidden) ? Math.max(maxOutputTokens, seenTokens) : seenTokens;
+  return { ...noUsage, inputTokens: counted.inputTokens, outputTokens, reasoningTokens, estimated: true };
 }
 
 export function codeOf(cause: unknown): ErrorCode {

@@ -1,7 +1,9 @@
-import { Validator, type Schema, type ValidationResult } from "@cfworker/json-schema";
+import { dereference, validate, type Schema, type ValidationResult } from "@cfworker/json-schema";
 import type { ChatRequest, ToolCall } from "../core/chat.ts";
 import { AppError } from "../core/errors.ts";
+import { isObject } from "../core/json.ts";
 import type { ChatResult } from "../core/model.ts";
+import { costOfPattern } from "./pattern-cost.ts";
 import { refuseUncheckable } from "./refuse-uncheckable.ts";
 
 /** What a request demands of the form of its answer: a schema for its text, and one for each tool's arguments. */
@@ -50,11 +52,7 @@ export function problemsIn(result: ChatResult, contract: AnswerContract): string
   return contract.checkText(result.content ?? "");
 }
 
-interface Check {
-  validator: Validator;
-  /** The field of the request that the schema stands in. */
-  param: string;
-}
+type Check = (value: unknown) => ValidationResult;
 
 function problemsOf(text: string, check: Check): string[] {
   let value: unknown;
@@ -63,7 +61,7 @@ function problemsOf(text: string, check: Check): string[] {
   } catch {
     return ["It is not valid JSON."];
   }
-  const { valid, errors } = validate(value, check);
+  const { valid, errors } = check(value);
   if (valid) return [];
   // The first errors say "does not match"; the deepest say why.
   return errors
@@ -72,26 +70,67 @@ function problemsOf(text: string, check: Check): string[] {
     .map(({ instanceLocation, error }) => `${instanceLocation.replace(/^#/, "") || "The whole"}: ${error}`);
 }
 
-/** What a schema hides from the look that is taken at it before the call is the schema's fault all the same. */
-function validate(value: unknown, { validator, param }: Check): ValidationResult {
-  try {
-    return validator.validate(value);
-  } catch (cause) {
-    throw uncheckable(param, cause);
-  }
-}
+/** References followed in one check. They multiply: a schema of a few lines can ask for more than a lifetime's. */
+const maxLookups = 10_000;
+/** Up to this length a text may be tested against a pattern whose time grows with its square. */
+const shortText = 256;
 
 function compile(schema: Record<string, unknown>, param: string): Check {
   refuseUncheckable(schema, param);
-  // The package writes into what it is given, and the provider gets the request's own.
-  const copy: Schema = structuredClone(schema);
-  try {
-    return { validator: new Validator(copy, "2020-12", false), param };
-  } catch (cause) {
-    throw uncheckable(param, cause);
-  }
+  const thorough = checkWith(schema, { patternCost: 2, param });
+  const cautious = checkWith(schema, { patternCost: 1, param });
+  return (value) => (hasLongText(value) ? cautious(value) : thorough(value));
 }
 
-function uncheckable(param: string, cause: unknown): AppError {
-  return new AppError("invalid_request", `${param}: is not a JSON schema that can be checked`, { param, cause });
+/** Checks all but the patterns that would cost more: the provider still gets them. */
+function checkWith(
+  schema: Record<string, unknown>,
+  { patternCost, param }: { patternCost: number; param: string },
+): Check {
+  const uncheckable = (cause: unknown) =>
+    new AppError("invalid_request", `${param}: is not a JSON schema that can be checked`, { param, cause });
+  let compiled: { copy: Schema; lookup: Record<string, Schema | boolean> };
+  try {
+    // The package writes into what it is given, and the provider gets the request's own.
+    const copy: Schema = structuredClone(schema);
+    dropPatterns(copy, patternCost);
+    compiled = { copy, lookup: dereference(copy) };
+  } catch (cause) {
+    throw uncheckable(cause);
+  }
+  return (value) => {
+    let lookups = 0;
+    const counted = new Proxy(compiled.lookup, {
+      get(target, uri) {
+        lookups += 1;
+        if (lookups > maxLookups) throw new Error("too many references");
+        return Reflect.get(target, uri);
+      },
+    });
+    try {
+      return validate(value, compiled.copy, "2020-12", counted, false);
+    } catch (cause) {
+      // What a schema hides from the look that is taken at it before the call is the schema's fault all the same.
+      throw uncheckable(cause);
+    }
+  };
+}
+
+function dropPatterns(node: unknown, maxCost: number): void {
+  if (Array.isArray(node)) for (const item of node) dropPatterns(item, maxCost);
+  if (!isObject(node)) return;
+  if (typeof node.pattern === "string" && costOfPattern(node.pattern) > maxCost) delete node.pattern;
+  const named = node.patternProperties;
+  if (isObject(named) && Object.keys(named).some((pattern) => costOfPattern(pattern) > maxCost)) {
+    // Without its pattern a property would count as additional, and be refused.
+    delete node.patternProperties;
+    delete node.additionalProperties;
+  }
+  for (const value of Object.values(node)) dropPatterns(value, maxCost);
+}
+
+function hasLongText(value: unknown): boolean {
+  if (typeof value === "string") return value.length > shortText;
+  if (Array.isArray(value)) return value.some(hasLongText);
+  return isObject(value) && Object.entries(value).some(([key, inner]) => key.length > shortText || hasLongText(inner));
 }

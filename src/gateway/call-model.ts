@@ -31,7 +31,9 @@ export async function callModel(attempt: ModelAttempt, scope: RequestScope, deps
     const result = await deps.models.chatModelFor(attempt.candidate.card).chat(account.call);
     const output = createOutputText();
     output.add([result.content ?? "", ...result.toolCalls.map((call) => call.function.arguments)].join(""));
-    const usage = result.usage ?? account.estimate(output);
+    const thought = createOutputText();
+    for (const block of result.thinking ?? []) if (block.type === "thinking") thought.add(block.thinking);
+    const usage = result.usage ?? account.estimate({ output, thought });
     account.span.set({ [attribute.responseId]: result.id, [attribute.responseModel]: result.model });
     await account.close({ usage, output, finishReason: result.finishReason });
     return { ...result, usage };
@@ -74,6 +76,7 @@ export async function openModelStream(
   if (attempt.permit?.isProbe === true) attempt.permit.end("alive");
 
   const output = createOutputText();
+  const thought = createOutputText();
   let usage: TokenUsage | null = null;
   let finishReason: string | null = null;
   const firstTokenMs = deps.clock();
@@ -83,10 +86,11 @@ export async function openModelStream(
       account.span.set({ [attribute.responseId]: part.id, [attribute.responseModel]: part.model });
     if (part.type === "text-delta" || part.type === "refusal-delta") output.add(part.text);
     if (part.type === "tool-call-delta") output.add(part.arguments);
+    if (part.type === "thinking-delta") thought.add(part.text);
     if (part.type === "usage") usage = part.usage;
     if (part.type === "finish") finishReason = part.reason;
     // Four characters a token is close enough for a heartbeat; the settlement counts properly.
-    attempt.hold.progress((attempt.tokensBefore ?? 0) + Math.ceil(output.length / 4));
+    attempt.hold.progress((attempt.tokensBefore ?? 0) + Math.ceil((output.length + thought.length) / 4));
     return part;
   };
 
@@ -102,28 +106,34 @@ export async function openModelStream(
         if (!done) return observe(value);
         if (finishReason === null) throw incomplete();
       } catch (cause) {
-        throw account.fail(cause, output, firstTokenMs);
+        throw account.fail(cause, { output, thought }, firstTokenMs);
       }
       if (usage !== null) {
         await account.close({ usage, output, finishReason, firstTokenMs });
         return null;
       }
       // The provider gave no count: ours is the stream's last part, and the next read ends it.
-      return observe({ type: "usage", usage: account.estimate(output) });
+      return observe({ type: "usage", usage: account.estimate({ output, thought }) });
     },
     async abandon(cause = new AppError("client_closed_request", "The client closed the connection.")) {
       left = cause;
-      account.fail(left, output, firstTokenMs);
+      account.fail(left, { output, thought }, firstTokenMs);
       await reader.cancel(left);
     },
     booked: () => account.booked(),
   };
 }
 
+/** What came of an answer: providers bill what a model thinks like what it says. */
+interface Seen {
+  output: OutputText;
+  thought: OutputText;
+}
+
 interface Account {
   call: ModelCall;
   span: Span;
-  estimate(output: OutputText): TokenUsage;
+  estimate(seen: Seen): TokenUsage;
   close(end: {
     usage: TokenUsage;
     output: OutputText;
@@ -132,7 +142,7 @@ interface Account {
   }): Promise<void>;
   booked(): TokenUsage;
   /** Books a failure once and gives the error back. */
-  fail(cause: unknown, output: OutputText | null, firstTokenMs?: number): unknown;
+  fail(cause: unknown, seen: Seen | null, firstTokenMs?: number): unknown;
 }
 
 function openAccount(
@@ -203,14 +213,23 @@ function openAccount(
     },
     span,
     booked: () => bookedUsage,
-    estimate: (output) => ({ ...noUsage, inputTokens, outputTokens: output.tokens(), estimated: true }),
+    estimate({ output, thought }) {
+      const reasoningTokens = thought.tokens();
+      return {
+        ...noUsage,
+        inputTokens,
+        outputTokens: output.tokens() + reasoningTokens,
+        reasoningTokens,
+        estimated: true,
+      };
+    },
     async close({ usage, output, finishReason, firstTokenMs }) {
       if (closed) return;
       book({ usage, firstTokenMs, outputHash: await output.hash(), outcome: "ok" });
       span.set({ [attribute.responseFinishReasons]: [finishReason ?? ""] });
       span.end();
     },
-    fail(cause, output, firstTokenMs) {
+    fail(cause, seen, firstTokenMs) {
       const failure =
         scope.signal.aborted && !(cause instanceof AppError && cause.code === "client_closed_request")
           ? new AppError("client_closed_request", "The client closed the connection.", { cause })
@@ -218,7 +237,12 @@ function openAccount(
       if (closed) return failure;
       if (failure instanceof AppError && failure.code === "upstream_rate_limited")
         deps.upstreams.noteRefusal(card.id, failure.retryAfterMs);
-      const usage = usageOfFailure(failure, { inputTokens, outputTokens: output?.tokens() ?? 0 }, candidate);
+      const counted = {
+        inputTokens,
+        outputTokens: seen?.output.tokens() ?? 0,
+        reasoningTokens: seen?.thought.tokens() ?? 0,
+      };
+      const usage = usageOfFailure(failure, counted, candidate);
       const limit = failure instanceof AppError ? failure.limit : null;
       book({ usage, firstTokenMs, outputHash: null, outcome: codeOf(failure), limit });
       span.end({ error: codeOf(failure) });

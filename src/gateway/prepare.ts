@@ -101,13 +101,14 @@ async function screen(
   deps: GatewayDeps,
 ): Promise<{ request: ChatRequest; verdicts: Verdict[] }> {
   try {
-    const { tools, response_format: format, stop } = request;
+    const { tools, tool_choice: choice, response_format: format, stop } = request;
     const { messages, verdicts } = deps.guardrails.screenInput(request.messages, tools, {
       response_format: format,
       stop,
     });
     const fields = {
       tools: deps.guardrails.redactValue(tools, "tools"),
+      tool_choice: deps.guardrails.redactValue(choice, "tool_choice"),
       response_format: deps.guardrails.redactValue(format, "response_format"),
       stop: deps.guardrails.redactValue(stop, "stop"),
     };
@@ -118,6 +119,7 @@ async function screen(
     traceVerdicts(verdicts, scope.trace);
     const screened: ChatRequest = { ...request, messages, stop: fields.stop.value };
     if (fields.tools.value !== undefined) screened.tools = fields.tools.value;
+    if (fields.tool_choice.value !== undefined) screened.tool_choice = fields.tool_choice.value;
     if (fields.response_format.value !== undefined) screened.response_format = fields.response_format.value;
     return { request: screened, verdicts };
   } catch (cause) {

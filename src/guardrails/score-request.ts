@@ -44,12 +44,18 @@ function joinedParts(message: ChatMessage): string[] {
 
 function sideTexts(message: ChatMessage): string[] {
   const name = "name" in message && message.name !== undefined ? [message.name] : [];
-  if (message.role !== "assistant") return name;
+  if (message.role !== "assistant") return [...name, ...fileNames(message)];
   const calls = (message.tool_calls ?? []).flatMap((call) => [
     call.function.name,
     ...stringsOf(parse(call.function.arguments)),
   ]);
   return [...name, ...(typeof message.refusal === "string" ? [message.refusal] : []), calls.join("\n")];
+}
+
+/** What a model is told a file is called. */
+function fileNames({ content }: ChatMessage): string[] {
+  if (!Array.isArray(content)) return [];
+  return content.flatMap((part) => (part.type === "file" && part.file.filename ? [part.file.filename] : []));
 }
 
 function parse(json: string): unknown {

@@ -29,6 +29,8 @@ export interface CallWatch {
   signal: AbortSignal;
   /** Starts the clock of a phase, in place of the one before. */
   enter(phase: TimedPhase): void;
+  /** Stops the clock of the phase: nobody waits for the provider, so its silence says nothing. */
+  pause(): void;
   /** Why the call was aborted, or `null` while it was not. */
   failure(): AppError | null;
   /** Does a step of the call, and rejects with `failure` as soon as the call is aborted, however long the step takes. */
@@ -77,6 +79,7 @@ export function watchCall({
       clearTimeout(phaseTimer);
       if (failure === null) phaseTimer = setTimeout(() => expire(phase), timeouts[phases[phase].limit]);
     },
+    pause: () => clearTimeout(phaseTimer),
     failure: () => failure,
     race(step) {
       if (failure !== null) return Promise.reject(failure);

@@ -68,6 +68,7 @@ export function readParts({ provider, body, parts, watch, mapError }: PartSource
     {
       async pull(controller) {
         try {
+          if (sawToken) watch.enter("idle");
           for (;;) {
             const read = await readOnce();
             for (const part of read ?? []) controller.enqueue(part);
@@ -78,7 +79,11 @@ export function readParts({ provider, body, parts, watch, mapError }: PartSource
               if (read !== null) void drain(reader);
               return;
             }
-            if (read.length > 0) return;
+            // From here on it is the consumer that takes its time.
+            if (read.length > 0) {
+              if (sawToken) watch.pause();
+              return;
+            }
           }
         } catch (cause) {
           const failure = watch.failure() ?? mapError(cause);

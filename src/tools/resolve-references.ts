@@ -5,14 +5,18 @@ import { findReferenced, isObject } from "../core/json.ts";
 const maxDepth = 32;
 /** References multiply: a small document must not become a large one. */
 const maxNodes = 50_000;
+const maxCharacters = 4_000_000;
 
 /** A JSON document with its local `$ref`s replaced by what they refer to. References to other documents are refused. */
 export function resolveReferences(document: Record<string, unknown>): Record<string, unknown> {
   let nodes = 0;
+  let characters = 0;
 
   function resolve(node: unknown, open: readonly string[], depth: number): unknown {
     nodes += 1;
-    if (nodes > maxNodes) throw refuse("is too large once its references are resolved");
+    if (typeof node === "string") characters += node.length;
+    else if (isObject(node)) for (const key of Object.keys(node)) characters += key.length;
+    if (nodes > maxNodes || characters > maxCharacters) throw refuse("is too large once its references are resolved");
     if (depth > maxDepth) return {};
     if (Array.isArray(node)) return node.map((item) => resolve(item, open, depth + 1));
     if (!isObject(node)) return node;

@@ -38,6 +38,13 @@ describe("a call that failed counts", () => {
       0,
       { inputTokens: 10, outputTokens: 400 },
     ],
+    [
+      "its cap when the client left a model whose thoughts nobody saw",
+      "client_closed_request",
+      thinking,
+      1,
+      { inputTokens: 10, outputTokens: 400 },
+    ],
   ])("%s", (_name, code, model, outputTokens, expected) => {
     const usage = usageOfFailure(
       new AppError(code, code),
@@ -45,5 +52,14 @@ describe("a call that failed counts", () => {
       { card: model, maxOutputTokens: 400 },
     );
     expect(usage).toMatchObject(expected);
+  });
+
+  it("what it was seen to think and say when the client left", () => {
+    const usage = usageOfFailure(
+      new AppError("client_closed_request", "left"),
+      { inputTokens: 10, outputTokens: 1, reasoningTokens: 300 },
+      { card: thinking, maxOutputTokens: 400 },
+    );
+    expect(usage).toMatchObject({ inputTokens: 10, outputTokens: 301, reasoningTokens: 300, estimated: true });
   });
 });

@@ -101,3 +101,44 @@ describe("a tool call", () => {
   it("must fit its tool's parameters", () => expect(call("look_up", '{"name":7}')).not.toEqual([]));
   it("must name a tool there is", () => expect(call("delete_all", "{}")[0]).toContain("look_up, stop"));
 });
+
+describe("a schema that cannot be checked", () => {
+  const bomb = Object.fromEntries(
+    Array.from({ length: 30 }, (_none, index) => {
+      const next = { $ref: `#/$defs/d${index + 1}` };
+      return [`d${index}`, index === 29 ? {} : { allOf: [next, next] }];
+    }),
+  );
+  let nested: unknown = 1;
+  for (let depth = 0; depth < 20_000; depth += 1) nested = { a: nested };
+
+  it.each([
+    ["an escape that is none", { $ref: "#/%" }],
+    ["a broken pattern of property names", { patternProperties: { "(": {} } }],
+    ["keywords of another type", { required: 5 }],
+    ["an `enum` that is no list", { enum: 5 }],
+    ["`properties` that are none", { type: "object", properties: null }],
+    ["a reference to itself", { $ref: "#" }],
+    ["references in a circle", { $ref: "#/$defs/a", $defs: { a: { $ref: "#/$defs/a" } } }],
+    ["references that multiply", { $ref: "#/$defs/d0", $defs: bomb }],
+    ["constants nested deeper than the stack", { const: nested }],
+  ])("is the caller's fault: %s", (_case, schema) => {
+    expect(() => forSchema(schema).checkText("{}")).toThrow(expect.objectContaining({ code: "invalid_request" }));
+  });
+});
+
+describe("a pattern", () => {
+  const named = (pattern: string) => ({ type: "object", properties: { a: { type: "string", pattern } } });
+
+  it("is checked as far as that takes no time to speak of", () => {
+    expect(forSchema(named("^[a-z]+$")).checkText(JSON.stringify({ a: "A".repeat(1_000) }))).not.toEqual([]);
+    expect(forSchema(named("^\\S+@\\S+$")).checkText(JSON.stringify({ a: "nobody" }))).not.toEqual([]);
+  });
+
+  it("that could take for ever is left to the provider", () => {
+    const text = JSON.stringify({ a: `${"a".repeat(200)}!` });
+    expect(forSchema(named("^(a+)+$")).checkText(text)).toEqual([]);
+    const both = { type: "object", patternProperties: { "^(a+)+$": {} }, additionalProperties: false };
+    expect(forSchema(both).checkText(JSON.stringify({ [`${"a".repeat(200)}!`]: 1 }))).toEqual([]);
+  });
+});

@@ -284,3 +284,12 @@ describe("a stream that breaks off ends with its failure", () => {
     expect(answer).toMatchObject({ error: "upstream_incomplete", finish: null });
   });
 });
+
+describe("what a model thought aloud is booked", () => {
+  const thoughts = Array.from({ length: 50 }, (): StreamPart => ({ type: "thinking-delta", text: `${whole} ` }));
+
+  it("when its answer breaks off after the first word", async () => {
+    const answer = await play({ a: [{ parts: [...thoughts, { type: "text-delta", text: "Hi" }], fails: reset() }] });
+    expect(answer.rows[0]?.outputTokens).toBeGreaterThan(500);
+  });
+});

@@ -9,13 +9,21 @@ beforeAll(async () => {
 });
 
 /** A chat request to a deployment whose Replay objects cannot be reached. */
-async function chatWithoutReplay({ headers = {}, more = {} }: { headers?: Record<string, string>; more?: object }) {
+async function chatWithoutReplay({
+  headers = {},
+  more = {},
+  write = JSON.stringify,
+}: {
+  headers?: Record<string, string>;
+  more?: object;
+  write?: (body: object) => string;
+}) {
   const fail = () => Promise.reject(new Error("Network connection lost."));
   const context = createExecutionContext();
   const request = new Request("https://parapet.test/v1/chat/completions", {
     method: "POST",
     headers: { authorization: `Bearer ${key}`, "content-type": "application/json", ...headers },
-    body: JSON.stringify({ model: "scripted/ok", messages: [{ role: "user", content: "Say hello." }], ...more }),
+    body: write({ model: "scripted/ok", messages: [{ role: "user", content: "Say hello." }], ...more }),
   });
   const response = await worker.fetch(
     // A Request made here lacks what Cloudflare's edge adds, which the worker does not read.
@@ -35,6 +43,13 @@ describe("with the Replay objects out of reach", () => {
 
   it.each([
     ["has an Idempotency-Key", { headers: { "idempotency-key": "one" } }],
+    [
+      "is to drain, in other letters",
+      {
+        more: { parapet: { on_disconnect: "drain" } },
+        write: (body: object) => JSON.stringify(body).replace("on_disconnect", "\\u006fn_disconnect"),
+      },
+    ],
     ["is to drain", { more: { parapet: { on_disconnect: "drain" } } }],
   ])("a request that %s is refused: nobody could say that it runs once", async (_what, request) => {
     const { status, json } = await chatWithoutReplay(request);

@@ -112,3 +112,21 @@ describe("an OpenAPI document as tools", () => {
     await expect(toolsFromOpenApi(bomb)).rejects.toMatchObject({ message: expect.stringContaining("too large") });
   });
 });
+
+describe("a hostile document", () => {
+  const withSchema = (schema: unknown, more: object = {}) => ({
+    ...more,
+    servers: [{ url: "https://a.test" }],
+    paths: { "/a": { post: { requestBody: { content: { "application/json": { schema } } } } } },
+  });
+  const properties = Object.fromEntries(
+    Array.from({ length: 1000 }, (_none, index) => [`p${index}`, { description: { $ref: "#/x" } }]),
+  );
+
+  it.each([
+    ["a long text that it refers to often", withSchema({ type: "object", properties }, { x: "A".repeat(10_000) })],
+    ["an escape that is none", withSchema({ $ref: "#/%" })],
+  ])("is refused: %s", async (_case, spec) => {
+    await expect(toolsFromOpenApi(spec)).rejects.toMatchObject({ code: "invalid_request", param: "spec" });
+  });
+});

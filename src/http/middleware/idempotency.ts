@@ -167,7 +167,9 @@ function readLastEventId(c: Context): number | null {
 async function readExtension(c: AppContext, hasKey: boolean): Promise<z.infer<typeof extension>["parapet"] | null> {
   if (!isJson(c)) return null;
   const text = await c.req.text();
-  if (!text.includes('"on_disconnect"') && !(hasKey && text.includes('"subject"'))) return null;
+  // A name may be written with escapes: `"\u0073ubject"` is `"subject"`.
+  const mayName = (field: string) => text.includes(`"${field}"`) || text.includes("\\u");
+  if (!mayName("on_disconnect") && !(hasKey && mayName("subject"))) return null;
   // What is wrong with the body, the route says.
   return extension.safeParse(parseJson(text)).data?.parapet ?? null;
 }

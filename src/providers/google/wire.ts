@@ -3,7 +3,8 @@ import type { TokenUsage } from "../../core/money.ts";
 
 /** Gemini's answers, as far as the gateway carries them (ai.google.dev/api/generate-content). Proto3 leaves out what is empty. */
 
-const count = z.int().min(0);
+/** No call has a thousandth of the most: what is above is no count, and would break the sums of the ledger. */
+const count = z.int().min(0).max(1_000_000_000);
 
 const modalityCount = z.object({ modality: z.string().nullish(), tokenCount: count.nullish() });
 

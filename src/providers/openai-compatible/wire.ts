@@ -4,7 +4,8 @@ import type { TokenUsage } from "../../core/money.ts";
 
 /** OpenAI's answers, as far as the gateway carries them. Servers that copy the format leave things out: so may these. */
 
-const count = z.int().min(0);
+/** No call has a thousandth of the most: what is above is no count, and would break the sums of the ledger. */
+const count = z.int().min(0).max(1_000_000_000);
 
 const wireUsage = z.object({
   prompt_tokens: count,
@@ -29,7 +30,7 @@ const logprobs = z
   .catch(null);
 
 /** A usage nobody can read is as good as none: the gateway counts for itself then. */
-const usage = wireUsage.nullish().catch(null);
+const usage = wireUsage.extend({ completion_tokens: count }).nullish().catch(null);
 
 const completeToolCall = z.object({
   id: z.string().nullish(),

@@ -3,7 +3,8 @@ import type { TokenUsage } from "../../core/money.ts";
 
 /** OpenAI's responses, as far as the gateway carries them. Items and parts it never asked for are passed over. */
 
-const count = z.int().min(0);
+/** No call has a thousandth of the most: what is above is no count, and would break the sums of the ledger. */
+const count = z.int().min(0).max(1_000_000_000);
 
 const usage = z
   .object({

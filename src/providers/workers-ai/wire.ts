@@ -5,7 +5,7 @@ import { toTokenUsage } from "../openai-compatible/wire.ts";
 
 /** What Workers AI's classic text models answer. Newer ones answer in OpenAI's shape: see `openai-compatible/wire.ts`. */
 
-const count = z.number().min(0);
+const count = z.number().min(0).max(1_000_000_000);
 
 /** `null` where the model counted nothing: some report zeros for a prompt that cannot have had none. */
 const usage = z
