@@ -1,4 +1,5 @@
 import type { ChatRequest, ChoiceLogprob, ToolCall } from "../core/chat.ts";
+import { AppError } from "../core/errors.ts";
 import { sha256Hex } from "../core/hash.ts";
 import { newId } from "../core/ids.ts";
 import type { StreamPart } from "../core/model.ts";
@@ -21,6 +22,7 @@ import { insistOnContract } from "./repair-answer.ts";
 import type { ClaimedAnswer } from "./response-cache.ts";
 import { openResilientStream, type ResilientStream } from "./resume-stream.ts";
 import type { GatewayDeps, RequestScope } from "./request-scope.ts";
+import { toTimedStream } from "./timed-stream.ts";
 import { createThinkingRelay, type ThinkingPart } from "./thinking-relay.ts";
 import { traceVerdicts } from "./trace-verdicts.ts";
 
@@ -70,12 +72,21 @@ export async function streamCompletion(
     const id = newId("completion");
     const run =
       "answer" in source ? ready(source.answer) : relay(source, { prepared, grounding, attempts }, scope, deps);
-    const parts = toStream(finish(run, { id, prepared, origin, claimed }, scope, deps), () =>
-      "answer" in source ? undefined : source.stream.abandon(),
-    );
+    const abandon = async (cause?: AppError) => {
+      if ("stream" in source) await source.stream.abandon(cause);
+    };
+    const parts = toTimedStream(finish(run, { id, prepared, origin, claimed, abandon }, scope, deps), {
+      deadlineMs: scope.deadlineMs ?? deps.clock() + deps.totalTimeoutMs,
+      clock: deps.clock,
+      abandon,
+      // Nobody may come for the rest: what others wait for is let go here.
+      onLate(cause) {
+        if ("lead" in claimed) claimed.lead.release();
+        prepared.hold.settle({ outcome: codeOf(cause) });
+      },
+    });
     const model = "answer" in source ? source.answer.model : source.candidate().card.id;
-    const { reason: routeReason } = prepared.plan;
-    return { id, createdMs: prepared.startMs, model, routeReason, cache: origin.cache, parts };
+    return { id, createdMs: prepared.startMs, model, routeReason: prepared.plan.reason, cache: origin.cache, parts };
   } catch (cause) {
     if ("lead" in claimed) claimed.lead.release();
     prepared.hold.settle({ outcome: codeOf(cause) });
@@ -241,7 +252,19 @@ async function* relay(
 /** Ends a run: settled as answered, as failed, or as abandoned by the client. */
 async function* finish(
   run: Run,
-  { id, prepared, origin, claimed }: { id: string; prepared: Prepared; origin: Origin; claimed: ClaimedAnswer },
+  {
+    id,
+    prepared,
+    origin,
+    claimed,
+    abandon,
+  }: {
+    id: string;
+    prepared: Prepared;
+    origin: Origin;
+    claimed: ClaimedAnswer;
+    abandon: (cause?: AppError) => Promise<void>;
+  },
   scope: RequestScope,
   deps: GatewayDeps,
 ): AsyncGenerator<CompletionPart> {
@@ -266,31 +289,12 @@ async function* finish(
     yield { type: "end", completion };
   } catch (cause) {
     outcome = codeOf(cause);
+    // What broke may be ours: the provider need not write on.
+    await abandon(cause instanceof AppError ? cause : undefined);
     prepared.hold.settle({ outcome });
     yield { type: "error", error: cause };
   } finally {
     if ("lead" in claimed) claimed.lead.release();
     prepared.hold.settle({ outcome });
   }
-}
-
-/** A generator as a stream that does nothing ahead of its reader; `abandon` unblocks a read that is under way. */
-function toStream(
-  parts: AsyncGenerator<CompletionPart>,
-  abandon: () => Promise<void> | undefined,
-): ReadableStream<CompletionPart> {
-  return new ReadableStream<CompletionPart>(
-    {
-      async pull(controller) {
-        const { done, value } = await parts.next();
-        if (done === true) controller.close();
-        else controller.enqueue(value);
-      },
-      async cancel() {
-        await abandon();
-        await parts.return(undefined);
-      },
-    },
-    { highWaterMark: 0 },
-  );
 }

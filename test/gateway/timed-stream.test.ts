@@ -1,0 +1,59 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { toTimedStream } from "../../src/gateway/timed-stream.ts";
+
+const deadlineMs = 5_000;
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+function timed(parts: AsyncGenerator<number>) {
+  const abandon = vi.fn(async () => undefined);
+  const onLate = vi.fn();
+  const stream = toTimedStream(parts, { deadlineMs, clock: () => 0, abandon, onLate });
+  return { reader: stream.getReader(), abandon, onLate };
+}
+
+async function* count(): AsyncGenerator<number> {
+  yield 1;
+  yield 2;
+}
+
+describe("a stream with a deadline", () => {
+  it("lets go when its reader does not come for the rest in time", async () => {
+    const { reader, abandon, onLate } = timed(count());
+    await reader.read();
+    await vi.advanceTimersByTimeAsync(deadlineMs - 1);
+    expect(onLate).not.toHaveBeenCalled();
+    await vi.advanceTimersByTimeAsync(1);
+    expect(abandon).toHaveBeenCalledTimes(1);
+    expect(onLate).toHaveBeenCalledWith(expect.objectContaining({ code: "client_closed_request" }));
+  });
+
+  it("blames no reader for a source that is slow, and looks again", async () => {
+    const gate = Promise.withResolvers<void>();
+    const { reader, abandon } = timed(
+      (async function* () {
+        await gate.promise;
+        yield 1;
+        yield 2;
+      })(),
+    );
+    const first = reader.read();
+    await vi.advanceTimersByTimeAsync(deadlineMs + 10_000);
+    expect(abandon).not.toHaveBeenCalled();
+    gate.resolve();
+    await first;
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(abandon).toHaveBeenCalledTimes(1);
+  });
+
+  it("forgets the deadline once it is read to the end", async () => {
+    const { reader, abandon, onLate } = timed(count());
+    while (!(await reader.read()).done);
+    await vi.advanceTimersByTimeAsync(deadlineMs * 2);
+    expect([abandon.mock.calls.length, onLate.mock.calls.length]).toEqual([0, 0]);
+  });
+});
