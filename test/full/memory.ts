@@ -3,20 +3,22 @@ import { createServer, type ServerResponse } from "node:http";
 import { once } from "node:events";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { findPort } from "../../src/local/node/find-port.ts";
 import { assertNode } from "../../src/local/node/assert-node.ts";
 import { buildWorker } from "../bench/gateway/build-worker.ts";
 import { createKey, startDeployment } from "../bench/gateway/deployment.ts";
 import { Connection, type Call } from "../bench/gateway/http-client.ts";
+import { openHeapProbe } from "./heap-probe.ts";
 import { machine } from "../bench/machine.ts";
 
-// Memory of workerd itself, with the production bundle: over many requests, over a stream far larger than any answer, and
-// while a client reads a stream slowly. Ends with exit code 1 when it is not flat.
+// What the isolate holds, with the production bundle: over many requests, over a stream far larger than any answer, and while a
+// client reads a stream slowly. Ends with exit code 1 when it is not flat.
 
 const requests = Number(process.env.PARAPET_FULL_REQUESTS ?? 20_000);
 const streamMb = Number(process.env.PARAPET_FULL_STREAM_MB ?? 50);
 const concurrency = 20;
 const samples = 20;
-/** V8 keeps what it once needed: growth is judged between the second quarter and the last. */
+/** Growth is judged between the second quarter and the last: caches fill once. */
 const flatWithin = 1.25;
 const mb = 1024 * 1024;
 /** More than a worker that only passes through lets in: what fills the sockets' buffers on both sides fills them there too. */
@@ -30,13 +32,20 @@ const folder = mkdtempSync(join(tmpdir(), "parapet-memory-"));
 const provider = await startProvider();
 process.stderr.write("building the production bundle\n");
 const parapet = await buildWorker({ root, folder: join(folder, "bundle") });
+const inspectorPort = await findPort(9_300);
 const deployment = await startDeployment({
+  inspectorPort,
   root,
   folder,
   parapet,
   stages: parapet,
   providerUrl: provider.url,
   settings: { PARAPET_PROVIDERS: JSON.stringify(providers(provider.url)) },
+});
+const heapMb = await openHeapProbe({
+  inspectorPort,
+  worker: "parapet",
+  wake: () => fetch(`${deployment.parapetUrl}/healthz`).then((response) => response.text()),
 });
 const failures: string[] = [];
 try {
@@ -61,9 +70,9 @@ async function overManyRequests(key: string): Promise<void> {
   const connections = await Promise.all(
     Array.from({ length: concurrency }, () => Connection.open({ host: url.hostname, port: Number(url.port) })),
   );
-  const rss: number[] = [];
+  const heap: number[] = [];
   let sent = 0;
-  process.stdout.write(`requests | resident MB\n-------- | -----------\n`);
+  process.stdout.write(`requests | heap MB | resident MB\n-------- | ------- | -----------\n`);
   for (let part = 0; part < samples; part += 1) {
     const until = Math.round((requests * (part + 1)) / samples);
     await Promise.all(
@@ -75,43 +84,45 @@ async function overManyRequests(key: string): Promise<void> {
         }
       }),
     );
-    rss.push(residentMb());
-    process.stdout.write(`${String(sent).padStart(8)} | ${residentMb().toFixed(0).padStart(11)}\n`);
+    heap.push(await heapMb());
+    process.stdout.write(`${String(sent).padStart(8)} | ${lastOf(heap)} | ${residentMb().toFixed(0).padStart(11)}\n`);
   }
   for (const connection of connections) connection.close();
-  judge(`${requests} requests`, rss);
+  judge(`${requests} requests`, heap);
 }
 
 async function overOneStream(key: string): Promise<void> {
   const response = await openStream(deployment.parapetUrl, key);
-  const rss: number[] = [];
+  const heap: number[] = [];
   let read = 0;
   const startMs = performance.now();
-  process.stdout.write(`\nstreamed MB | resident MB\n----------- | -----------\n`);
+  process.stdout.write(`\nstreamed MB | heap MB | resident MB\n----------- | ------- | -----------\n`);
   for await (const chunk of response.body ?? []) {
     read += chunk.byteLength;
-    if (read / mb < ((rss.length + 1) * streamMb) / samples) continue;
-    rss.push(residentMb());
-    process.stdout.write(`${(read / mb).toFixed(0).padStart(11)} | ${residentMb().toFixed(0).padStart(11)}\n`);
+    if (read / mb < ((heap.length + 1) * streamMb) / samples) continue;
+    heap.push(await heapMb());
+    process.stdout.write(
+      `${(read / mb).toFixed(0).padStart(11)} | ${lastOf(heap)} | ${residentMb().toFixed(0).padStart(11)}\n`,
+    );
   }
   const seconds = (performance.now() - startMs) / 1000;
   process.stdout.write(`${(read / mb).toFixed(1)} MB in ${seconds.toFixed(1)} s\n`);
   if (read < streamMb * mb) failures.push(`only ${(read / mb).toFixed(1)} of ${streamMb} MB arrived`);
-  judge(`a stream of ${streamMb} MB`, rss);
+  judge(`a stream of ${streamMb} MB`, heap);
 }
 
 async function withASlowReader(key: string): Promise<void> {
-  const floor = await sentToASlowReader(deployment.passThroughUrl, key);
-  const before = residentMb();
-  const sent = await sentToASlowReader(deployment.parapetUrl, key);
+  const { sentMb: floor } = await feedASlowReader(deployment.passThroughUrl, key);
+  const before = await heapMb();
+  const { sentMb: sent, heap: after } = await feedASlowReader(deployment.parapetUrl, key);
   process.stdout.write(
-    `\na reader that stops after its first piece: the provider could send ${sent.toFixed(1)} MB of ${streamMb} (through a worker that only passes on: ${floor.toFixed(1)}), resident ${before.toFixed(0)} → ${residentMb().toFixed(0)} MB\n`,
+    `\na reader that stops after its first piece: the provider could send ${sent.toFixed(1)} MB of ${streamMb} (through a worker that only passes on: ${floor.toFixed(1)}), heap ${before.toFixed(1)} → ${after.toFixed(1)} MB\n`,
   );
   if (sent > floor + slowReaderExcessMb) failures.push(`a slow reader let ${sent.toFixed(1)} MB in`);
 }
 
-/** What the provider could send, in MB, until nobody took any more. */
-async function sentToASlowReader(url: string, key: string): Promise<number> {
+/** What the provider could send, in MB, until nobody took any more, and what the isolate held then. */
+async function feedASlowReader(url: string, key: string): Promise<{ sentMb: number; heap: number }> {
   const response = await openStream(url, key);
   const reader = response.body?.getReader();
   await reader?.read();
@@ -120,8 +131,9 @@ async function sentToASlowReader(url: string, key: string): Promise<number> {
     await new Promise((resolve) => setTimeout(resolve, 2_000));
   }
   const sentMb = provider.sentBytes() / mb;
+  const heap = await heapMb();
   await reader?.cancel();
-  return sentMb;
+  return { sentMb, heap };
 }
 
 function openStream(url: string, key: string): Promise<Response> {
@@ -133,13 +145,17 @@ function openStream(url: string, key: string): Promise<Response> {
   });
 }
 
-function judge(what: string, rss: number[]): void {
+function lastOf(heap: number[]): string {
+  return (heap[heap.length - 1] ?? 0).toFixed(1).padStart(7);
+}
+
+function judge(what: string, heap: number[]): void {
   const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
-  const quarter = Math.floor(rss.length / 4);
-  const early = mean(rss.slice(quarter, 2 * quarter));
-  const late = mean(rss.slice(-quarter));
-  process.stdout.write(`${what}: ${early.toFixed(0)} MB in the second quarter, ${late.toFixed(0)} MB in the last\n`);
-  if (late > early * flatWithin) failures.push(`${what}: ${early.toFixed(0)} → ${late.toFixed(0)} MB`);
+  const quarter = Math.floor(heap.length / 4);
+  const early = mean(heap.slice(quarter, 2 * quarter));
+  const late = mean(heap.slice(-quarter));
+  process.stdout.write(`${what}: ${early.toFixed(1)} MB in the second quarter, ${late.toFixed(1)} MB in the last\n`);
+  if (late > early * flatWithin) failures.push(`${what}: ${early.toFixed(1)} → ${late.toFixed(1)} MB`);
 }
 
 function residentMb(): number {
