@@ -1,5 +1,4 @@
 import type { Limits } from "../core/meter.ts";
-import { createSecretKeys } from "../core/secret-keys.ts";
 import { createBudgetStore, type BudgetRow } from "../db/budget-store.ts";
 import { filtersOfBudget, spanOfPeriod } from "../db/budget-usage.ts";
 import { openDatabase } from "../db/client.ts";
@@ -7,11 +6,10 @@ import { createKeyStore } from "../db/key-store.ts";
 import { createUsageStore } from "../db/usage-store.ts";
 import { limitsOf, noLimits, readParentName, strictest } from "./governing-limits.ts";
 
-/** The limits of an Allowance, and the budget that sets them: one that was deleted and set again is another. */
+/** The limits of an Allowance, and its own budget: `null` where only a key's own limits stand above, which it was born with. */
 export interface AllowanceTerms {
   limits: Limits;
-  /** Empty where only a key's own limits stand above. */
-  budgetId: string;
+  budget: Pick<BudgetRow, "id" | "createdAtMs"> | null;
 }
 
 /** What D1 says of the budget that the Allowance of this name keeps. */
@@ -23,10 +21,7 @@ export interface AllowanceRecords {
   readSpent(period: string): Promise<number>;
 }
 
-export function createAllowanceRecords(
-  name: () => string,
-  { binding, secret }: { binding: D1Database; secret: string },
-): AllowanceRecords {
+export function createAllowanceRecords(name: () => string, binding: D1Database): AllowanceRecords {
   const db = openDatabase(binding);
   const budgets = createBudgetStore(db);
   const keys = createKeyStore(db);
@@ -44,18 +39,15 @@ export function createAllowanceRecords(
       const row = await readBudget();
       const key = kind === "key" ? await keys.findNewestOfRoot(projectId, target) : null;
       const limits = [row, key].filter((one) => one !== null).map(limitsOf);
-      return { limits: limits.reduce(strictest, noLimits), budgetId: row?.id ?? "" };
+      return {
+        limits: limits.reduce(strictest, noLimits),
+        budget: row === null ? null : { id: row.id, createdAtMs: row.createdAtMs },
+      };
     },
     async readSpent(period) {
       const { projectId, ...target } = readParentName(name());
       const filters = await filtersOfBudget(projectId, target, budgets);
-      const span = spanOfPeriod(period);
-      const { costMicros } = await usage.totalUsage(projectId, { ...span, filters });
-      if (target.kind !== "key" || (await readBudget()) !== null) return costMicros;
-      // A key's own limits stand above the subjects it acts for, not above itself.
-      const subjectId = await (await createSecretKeys(secret)).subjectId(projectId, target.target);
-      const own = await usage.totalUsage(projectId, { ...span, filters: { ...filters, subjectId } });
-      return costMicros - own.costMicros;
+      return (await usage.totalUsage(projectId, { ...spanOfPeriod(period), filters })).costMicros;
     },
   };
 }

@@ -46,7 +46,7 @@ export class Allowance extends DurableObject<Env> implements AllowanceContract {
   readonly #earlier: EarlierSpend;
   readonly #remembered: Remembered<AllowanceTerms>;
   #limits: Limits = noLimits;
-  #budgetId = "";
+  #budget: AllowanceTerms["budget"] = null;
   #readAtMs = 0;
   #waiting: Waiting[] = [];
   #isCallingIn = false;
@@ -66,7 +66,7 @@ export class Allowance extends DurableObject<Env> implements AllowanceContract {
     this.#money = new MoneyBook(ctx.storage.sql);
     this.#rates = new RateBook(ctx.storage.sql);
     const settings = parseSettings(env);
-    const records = createAllowanceRecords(() => this.#name(), { binding: env.DB, secret: settings.PARAPET_SECRET });
+    const records = createAllowanceRecords(() => this.#name(), env.DB);
     this.#watch = new BudgetWatch(ctx.storage, {
       listBudgets: async () => [await records.readBudget()].filter((row) => row !== null),
       spentMicros: (period) => this.#money.spentMicros(period),
@@ -87,7 +87,7 @@ export class Allowance extends DurableObject<Env> implements AllowanceContract {
     this.#take(draw);
     const periods = draw.needs.map(({ period }) => period);
     const limited = periods.filter((period) => budgetOf(this.#limits, period) !== null);
-    await this.#earlier.count(draw.child, limited, this.#budgetId);
+    await this.#earlier.count(draw.child, limited, this.#budget);
     await this.#granted(draw);
     return this.#answer(draw.child, periods);
   }
@@ -271,7 +271,7 @@ export class Allowance extends DurableObject<Env> implements AllowanceContract {
       terms = await this.#remembered.refresh("own", nowMs).catch(() => known);
     }
     this.#limits = terms?.limits ?? noLimits;
-    this.#budgetId = terms?.budgetId ?? "";
+    this.#budget = terms?.budget ?? null;
   }
 
   async #wakeBy(timeMs: number): Promise<void> {

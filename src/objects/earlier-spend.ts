@@ -1,4 +1,9 @@
+import { spanOfPeriod } from "../db/budget-usage.ts";
+import type { AllowanceTerms } from "./allowance-records.ts";
 import type { MoneyBook } from "./money-book.ts";
+
+/** By then all meters have heard of a new budget. */
+const heardMs = 10_000;
 
 interface Sources {
   /** Has children tell what they spent. */
@@ -34,11 +39,14 @@ export class EarlierSpend {
   }
 
   /** Resolves once the periods' earlier spend is counted; throws where D1 cannot say. `child` has just told what it spent. */
-  async count(child: string, periods: readonly string[], budgetId: string): Promise<void> {
+  async count(child: string, periods: readonly string[], budget: AllowanceTerms["budget"]): Promise<void> {
+    if (budget === null) return;
+    // Of what children of a budget spend in a period that it was there for, they tell.
+    const begun = periods.filter((period) => spanOfPeriod(period).fromMs < budget.createdAtMs + heardMs);
     for (;;) {
-      const missing = periods.filter((period) => this.#counted.get(period) !== budgetId);
+      const missing = begun.filter((period) => this.#counted.get(period) !== budget.id);
       if (missing.length === 0) return;
-      this.#counting ??= this.#countNow(child, missing, budgetId).finally(() => {
+      this.#counting ??= this.#countNow(child, missing, budget.id).finally(() => {
         this.#counting = null;
       });
       await this.#counting;
