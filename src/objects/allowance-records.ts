@@ -13,7 +13,7 @@ export interface AllowanceTerms {
 }
 
 /** What D1 says of the budget that the Allowance of this name keeps. */
-export interface AllowanceRecords {
+interface AllowanceRecords {
   readTerms(): Promise<AllowanceTerms>;
   /** Its own row, or `null`: where only a key's own limits stand above. */
   readBudget(): Promise<BudgetRow | null>;
