@@ -21,6 +21,8 @@ export function isSameLimits(one: Limits, other: Limits): boolean {
 export interface Bound {
   costMicros: number;
   tokens: number;
+  /** The cost with the lowest cap on the answer, where the caller can set one. */
+  leastCostMicros?: number;
 }
 
 export interface AdmitRequest {

@@ -5,12 +5,13 @@ import { upperBoundOf } from "../core/money.ts";
 import type { PromptSize } from "./estimate-tokens.ts";
 import { scoreComplexity } from "./score-complexity.ts";
 
-/** A model that may answer, and the most it can cost. */
+/** A model that may answer, and what it can cost at most: with its cap, and with the lowest. */
 export interface Candidate {
   card: ModelCard;
   /** Cap on generated tokens: the caller's, or the tier's default. */
   maxOutputTokens: number;
   boundMicros: number;
+  leastBoundMicros: number;
 }
 
 export interface RoutePlan {
@@ -207,9 +208,9 @@ function toCandidate(card: ModelCard, { request, prompt }: RouteInput): Candidat
   const asked = request.max_completion_tokens ?? request.max_tokens ?? defaultMaxOutputTokens[card.tier ?? "standard"];
   const maxOutputTokens = Math.min(asked, card.maxOutputTokens, card.contextWindow - prompt.expected);
   // obstacleOf refuses a card without a price before this.
-  const boundMicros =
-    card.price === null ? 0 : upperBoundOf({ input: prompt.bound, output: maxOutputTokens }, card.price);
-  return { card, maxOutputTokens, boundMicros };
+  const boundWith = (output: number) =>
+    card.price === null ? 0 : upperBoundOf({ input: prompt.bound, output }, card.price);
+  return { card, maxOutputTokens, boundMicros: boundWith(maxOutputTokens), leastBoundMicros: boundWith(1) };
 }
 
 function budgetOf({ request }: RouteInput): number {

@@ -68,11 +68,13 @@ export async function prepare(asked: ChatRequest, scope: RequestScope, deps: Gat
     usage: { ...noUsage, inputTokens: size.expected },
     startMs,
   } as const;
+  const searchMicros = isGrounded ? embeddingBoundMicros(deps) : 0;
   const hold = await openHold(holdDeps(scope, deps), {
     action: scope.action,
     target: first.card.id,
     bound: {
-      costMicros: first.boundMicros + (isGrounded ? embeddingBoundMicros(deps) : 0),
+      costMicros: first.boundMicros + searchMicros,
+      leastCostMicros: first.leastBoundMicros + searchMicros,
       tokens: size.bound + first.maxOutputTokens,
     },
     usage: usageRow(identity, { ...draftFacts, firstTokenMs: null, outputHash: null, outcome: "running" }, deps.clock),

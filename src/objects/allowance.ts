@@ -1,9 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import { systemClock, utcDay, utcMonth } from "../core/clock.ts";
 import { isSameLimits, type Limits } from "../core/meter.ts";
-import { createBudgetStore, type BudgetRow } from "../db/budget-store.ts";
-import { openDatabase } from "../db/client.ts";
-import { createKeyStore } from "../db/key-store.ts";
 import { parseSettings } from "../env.ts";
 import { logError } from "../telemetry/log.ts";
 import type {
@@ -15,18 +12,19 @@ import type {
   RateDraw,
   RateUse,
 } from "./allowance-contract.ts";
+import { createAllowanceRecords, type AllowanceTerms } from "./allowance-records.ts";
 import { BudgetWatch } from "./budget-watch.ts";
-import { budgetOf, limitsOf, noLimits, periodsOf, readParentName, strictest } from "./governing-limits.ts";
+import { EarlierSpend } from "./earlier-spend.ts";
+import { budgetOf, noLimits, periodsOf, readParentName } from "./governing-limits.ts";
+import { inTurns } from "./in-turns.ts";
 import { MoneyBook } from "./money-book.ts";
 import { RateBook } from "./rate-book.ts";
 import { reachTwice } from "./reach-twice.ts";
 import { Remembered } from "./remembered.ts";
 import { createWebhookSender } from "./send-webhook.ts";
 
-const schemaSteps = [MoneyBook.schema, RateBook.schema, BudgetWatch.schema];
+const schemaSteps = [MoneyBook.schema, RateBook.schema, BudgetWatch.schema, EarlierSpend.schema];
 
-/** So many children are called at once. */
-const callsAtOnce = 50;
 /** While requests wait, unused slices are called in again this often: a child may have missed that others wait. */
 const callAgainMs = 250;
 /** Even a child without patience waits until unused slices were called in once. */
@@ -45,8 +43,10 @@ export class Allowance extends DurableObject<Env> implements AllowanceContract {
   readonly #money: MoneyBook;
   readonly #rates: RateBook;
   readonly #watch: BudgetWatch;
-  readonly #remembered: Remembered<Limits>;
+  readonly #earlier: EarlierSpend;
+  readonly #remembered: Remembered<AllowanceTerms>;
   #limits: Limits = noLimits;
+  #budget: AllowanceTerms["budget"] = null;
   #readAtMs = 0;
   #waiting: Waiting[] = [];
   #isCallingIn = false;
@@ -65,23 +65,31 @@ export class Allowance extends DurableObject<Env> implements AllowanceContract {
     });
     this.#money = new MoneyBook(ctx.storage.sql);
     this.#rates = new RateBook(ctx.storage.sql);
+    const settings = parseSettings(env);
+    const records = createAllowanceRecords(() => this.#name(), env.DB);
     this.#watch = new BudgetWatch(ctx.storage, {
-      listBudgets: () => this.#readBudgets(),
+      listBudgets: async () => [await records.readBudget()].filter((row) => row !== null),
       spentMicros: (period) => this.#money.spentMicros(period),
-      send: createWebhookSender(parseSettings(env), readParentName(this.#name()).projectId),
+      send: createWebhookSender(settings, readParentName(this.#name()).projectId),
       wakeBy: (timeMs) => this.#wakeBy(timeMs),
     });
-    this.#remembered = new Remembered(ctx.storage, "limits:", () => this.#readLimits());
+    this.#remembered = new Remembered(ctx.storage, "terms:", () => records.readTerms());
+    this.#earlier = new EarlierSpend(ctx.storage.sql, this.#money, {
+      hear: (children, periods) => inTurns(children, (child) => this.#callIn(child, periods)),
+      bringIn: (children) => this.#bringIn(children),
+      readSpent: (period) => records.readSpent(period),
+      counted: () => ctx.waitUntil(this.#watch.noteSpending(systemClock())),
+    });
   }
 
   async drawMoney(draw: MoneyDraw): Promise<MoneyAnswer> {
     await this.#refreshLimits(draw.limits);
     this.#take(draw);
+    const periods = draw.needs.map(({ period }) => period);
+    const limited = periods.filter((period) => budgetOf(this.#limits, period) !== null);
+    await this.#earlier.count(draw.child, limited, this.#budget);
     await this.#granted(draw);
-    return this.#answer(
-      draw.child,
-      draw.needs.map(({ period }) => period),
-    );
+    return this.#answer(draw.child, periods);
   }
 
   async reportMoney(report: MoneyReport): Promise<MoneyAnswer> {
@@ -195,8 +203,9 @@ export class Allowance extends DurableObject<Env> implements AllowanceContract {
         );
         // A child that waits has given back what it had.
         const called = [...holders].filter((child) => !asking.has(child));
-        for (let next = 0; next < called.length && this.#waiting.length > 0; next += callsAtOnce)
-          await Promise.all(called.slice(next, next + callsAtOnce).map((child) => this.#callIn(child, [...periods])));
+        await inTurns(called, async (child) => {
+          if (this.#waiting.length > 0) await this.#callIn(child, [...periods]);
+        });
         if (this.#waiting.length === 0) return;
         this.#serve();
         await new Promise((resolve) => setTimeout(resolve, callAgainMs));
@@ -234,44 +243,35 @@ export class Allowance extends DurableObject<Env> implements AllowanceContract {
   async #callAllRates(asking: string): Promise<void> {
     const parent = this.#name();
     const holders = this.#rates.listHolders(systemClock()).filter((child) => child !== asking);
-    for (let next = 0; next < holders.length; next += callsAtOnce) {
-      await Promise.all(
-        holders.slice(next, next + callsAtOnce).map(async (child) => {
-          // Who cannot be reached is taken to use all it was given.
-          const used = await reachTwice(() => this.env.METER.getByName(child).releaseRate({ parent })).catch(() => []);
-          this.#rates.close(child, used);
-        }),
+    await inTurns(holders, async (child) => {
+      // Who cannot be reached is taken to use all it was given.
+      const used = await reachTwice(() => this.env.METER.getByName(child).releaseRate({ parent })).catch(() => []);
+      this.#rates.close(child, used);
+    });
+  }
+
+  /** Closed where the collector or D1 cannot be reached; a child that cannot be is counted without its last rows. */
+  async #bringIn(children: string[]): Promise<void> {
+    await inTurns(children, async (child) => {
+      await reachTwice(() => this.env.METER.getByName(child).deliver()).catch((cause: unknown) =>
+        logError("allowance.child_unreachable", { parent: this.#name() }, cause),
       );
-    }
+    });
+    const { projectId } = readParentName(this.#name());
+    await this.env.COLLECTOR.getByName(projectId).flushUsage();
   }
 
   /** Reads the limits again where a child sees others: whoever is behind, a change holds for both. */
   async #refreshLimits(seen: Limits): Promise<void> {
     const nowMs = systemClock();
     const known = await this.#remembered.valueOf("own", nowMs);
-    let limits = known ?? noLimits;
-    if (!isSameLimits(limits, seen) && nowMs - this.#readAtMs >= rereadMs) {
+    let terms = known;
+    if (!isSameLimits(terms?.limits ?? noLimits, seen) && nowMs - this.#readAtMs >= rereadMs) {
       this.#readAtMs = nowMs;
-      limits = (await this.#remembered.refresh("own", nowMs).catch(() => limits)) ?? noLimits;
+      terms = await this.#remembered.refresh("own", nowMs).catch(() => known);
     }
-    this.#limits = limits;
-  }
-
-  async #readLimits(): Promise<Limits> {
-    const { projectId, kind, target } = readParentName(this.#name());
-    const db = openDatabase(this.env.DB);
-    const rows = await createBudgetStore(db).listForProject(projectId);
-    const own = rows.filter((row) => row.kind === kind && row.target === target).map(limitsOf);
-    const key = kind === "key" ? await createKeyStore(db).findNewestOfRoot(projectId, target) : null;
-    if (key !== null) own.push(limitsOf(key));
-    return own.reduce(strictest, noLimits);
-  }
-
-  /** Its own row, or none: where only a key's own limits stand above. */
-  async #readBudgets(): Promise<BudgetRow[]> {
-    const { projectId, ...target } = readParentName(this.#name());
-    const row = await createBudgetStore(openDatabase(this.env.DB)).findBudget(projectId, target);
-    return row === null ? [] : [row];
+    this.#limits = terms?.limits ?? noLimits;
+    this.#budget = terms?.budget ?? null;
   }
 
   async #wakeBy(timeMs: number): Promise<void> {
@@ -285,7 +285,9 @@ export class Allowance extends DurableObject<Env> implements AllowanceContract {
     if (day === this.#prunedDay) return;
     this.#prunedDay = day;
     // Yesterday's holds may settle today.
-    this.#money.prune({ day: utcDay(nowMs - dayMs), month: utcMonth(nowMs - dayMs) });
+    const open = { day: utcDay(nowMs - dayMs), month: utcMonth(nowMs - dayMs) };
+    this.#money.prune(open);
+    this.#earlier.prune(open);
   }
 
   #name(): string {

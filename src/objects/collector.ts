@@ -85,6 +85,11 @@ export class Collector extends DurableObject<Env> {
     }
   }
 
+  /** The usage alone, for whoever must not be held up by the audit chain; throws `storage_unavailable` where it cannot be. */
+  async flushUsage(): Promise<void> {
+    await this.#flushKind<UsageRecord>("usage", (rows) => this.#usage.insertUsage(rows));
+  }
+
   /** The end of the chain as this object knows it; how many of its rows are not in D1 yet; how many wait to be chained. */
   async status(): Promise<{ head: ChainHead; unwritten: number; unchained: number }> {
     const unwritten = this.ctx.storage.sql

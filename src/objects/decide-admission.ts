@@ -23,12 +23,12 @@ export const windowMs = 60_000;
 
 /** Sliding-window limits first, then budgets: pure, so that every edge can be tested. */
 export function decideAdmission(state: MeterState, bound: Bound, limits: Limits): Decision {
-  return decideRate(state, bound, limits) ?? decideBudget(state, bound.costMicros, limits) ?? { admitted: true };
+  return decideRate(state, bound, limits) ?? decideBudget(state, bound, limits) ?? { admitted: true };
 }
 
 /** A raised bound is no new request: only the budgets count. */
 export function decideTopUp(state: MeterState, extraMicros: number, limits: Limits): Decision {
-  return decideBudget(state, extraMicros, limits) ?? { admitted: true };
+  return decideBudget(state, { costMicros: extraMicros }, limits) ?? { admitted: true };
 }
 
 function decideRate(state: MeterState, bound: Bound, limits: Limits): Decision | null {
@@ -64,7 +64,13 @@ function decideRate(state: MeterState, bound: Bound, limits: Limits): Decision |
   return null;
 }
 
-function decideBudget(state: MeterState, costMicros: number, limits: Limits): Decision | null {
+/** What a caller can do whose request has too high a cap; empty where no cap would pass. */
+export function adviseLowerCap({ leastCostMicros }: Pick<Bound, "leastCostMicros">, leftMicros: number): string {
+  return (leastCostMicros ?? Infinity) <= leftMicros ? " A lower max_completion_tokens needs less." : "";
+}
+
+function decideBudget(state: MeterState, bound: Omit<Bound, "tokens">, limits: Limits): Decision | null {
+  const { costMicros } = bound;
   const budgets = [
     {
       name: "daily_budget",
@@ -84,13 +90,14 @@ function decideBudget(state: MeterState, costMicros: number, limits: Limits): De
     if (limit === null) continue;
     // A free request is refused too once a budget was overdrawn: nothing goes on as if the money were there.
     if (spent + costMicros > limit) {
+      const left = Math.max(0, limit - spent);
       return {
         admitted: false,
         waits: false,
         refusal: {
           code: "budget_exceeded",
           limit: name,
-          message: `The ${name.replace("_", " ")} of ${limit} micro-USD does not cover this request: ${Math.max(0, limit - spent)} left, up to ${costMicros} needed.`,
+          message: `The ${name.replace("_", " ")} of ${limit} micro-USD does not cover this request: ${left} left, up to ${costMicros} needed.${adviseLowerCap(bound, left)}`,
           retryAfterMs: costMicros > limit ? null : resetsAtMs - state.nowMs,
         },
       };

@@ -7,6 +7,9 @@ interface Period {
   accounts: Map<string, SliceAccount>;
 }
 
+/** Keeps what was spent before the budget was set, beside the children: their names hold a slash. */
+const earlier = "earlier";
+
 /** A parent's accounts with its children: rows in SQLite, sums in memory. The table is the owner's to create. */
 export class MoneyBook {
   static readonly schema = `create table account (period text not null, child text not null, granted integer not null, returned integer not null,
@@ -32,6 +35,22 @@ export class MoneyBook {
 
   spentMicros(period: string): number {
     return this.#periods.get(period)?.spentMicros ?? 0;
+  }
+
+  /** What children have told that they spent. */
+  toldMicros(period: string): number {
+    return this.spentMicros(period) - this.#account(period, earlier).spentMicros;
+  }
+
+  /** Counts as spent what no child tells of, in place of what was set before. */
+  setEarlier(period: string, micros: number): void {
+    const account = { grantedMicros: micros, returnedMicros: 0, spentMicros: micros };
+    this.#write(period, earlier, this.#account(period, earlier), account);
+  }
+
+  /** Whoever drew or told something in the period. */
+  listChildren(period: string): string[] {
+    return [...(this.#periods.get(period)?.accounts.keys() ?? [])].filter((child) => child !== earlier);
   }
 
   /** True when more is spent than before. */
@@ -93,7 +112,8 @@ export class MoneyBook {
 
   /** Whoever drew in the period may draw again: the remainder is shared among them all. */
   #children(period: string): number {
-    return this.#periods.get(period)?.accounts.size ?? 0;
+    const accounts = this.#periods.get(period)?.accounts;
+    return accounts === undefined ? 0 : accounts.size - (accounts.has(earlier) ? 1 : 0);
   }
 
   #write(period: string, child: string, before: SliceAccount, after: SliceAccount): void {

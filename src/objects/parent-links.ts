@@ -131,7 +131,7 @@ export class ParentLinks {
     // What costs nothing needs nothing of its parents' money, and draws none.
     if (costMicros <= 0 || link.money.covers(limits, claim.periods, costMicros)) return null;
     const spent = link.money.spentPeriod(limits, claim.periods, costMicros, nowMs);
-    if (spent !== null) return final(refuseSpent(parent, { ...spent, costMicros, nowMs }));
+    if (spent !== null) return final(refuseSpent(parent, { ...spent, bound: claim.bound, nowMs }));
     if (link.money.line.isDown(nowMs)) return final(refuseUnreachable());
     const want = { periods: claim.periods, micros: costMicros, giveUpMs: claim.giveUpMs };
     return waitFor(parent, { shortage: link.money, want: () => link.money.want(want) });

@@ -1,6 +1,6 @@
 import { nextUtcDayMs, nextUtcMonthMs } from "../core/clock.ts";
-import type { Refusal } from "../core/meter.ts";
-import type { Decision } from "./decide-admission.ts";
+import type { Bound, Refusal } from "../core/meter.ts";
+import { adviseLowerCap, type Decision } from "./decide-admission.ts";
 import { budgetOf, type Parent } from "./governing-limits.ts";
 
 type Refused = Extract<Decision, { admitted: false }>;
@@ -8,15 +8,16 @@ type Refused = Extract<Decision, { admitted: false }>;
 /** The parent's budget is spent so far that nothing coming free could cover the request. */
 export function refuseSpent(
   { kind, limits }: Parent,
-  { period, leftMicros, costMicros, nowMs }: { period: string; leftMicros: number; costMicros: number; nowMs: number },
+  { period, leftMicros, bound, nowMs }: { period: string; leftMicros: number; bound: Bound; nowMs: number },
 ): Refused {
+  const { costMicros } = bound;
   const limit = budgetOf(limits, period) ?? 0;
   const [name, resetsAtMs] =
     period.length === 10 ? ["daily", nextUtcDayMs(nowMs)] : (["monthly", nextUtcMonthMs(nowMs)] as const);
   return refuse({
     code: "budget_exceeded",
     limit: `${kind}_${name}_budget`,
-    message: `The ${kind}'s ${name} budget of ${limit} micro-USD does not cover this request: ${Math.max(0, leftMicros)} left, up to ${costMicros} needed.`,
+    message: `The ${kind}'s ${name} budget of ${limit} micro-USD does not cover this request: ${Math.max(0, leftMicros)} left, up to ${costMicros} needed.${adviseLowerCap(bound, leftMicros)}`,
     retryAfterMs: costMicros > limit ? null : resetsAtMs - nowMs,
   });
 }

@@ -6,6 +6,8 @@ const freshMs = 4_000;
 const usableMs = 9_000;
 /** With D1 out of reach, what was last known serves this long. */
 const outageMs = 3_600_000;
+/** An object that was evicted knows only when the value was stored: what holds unchanged is stored again after this. */
+const storeAgainMs = outageMs / 2;
 
 interface Known<Value> {
   value: Value;
@@ -15,6 +17,7 @@ interface Known<Value> {
 /** What an object knows of D1: read at most every few seconds, remembered in the object for when D1 is down. */
 export class Remembered<Value> {
   readonly #known = new Map<string, Known<Value>>();
+  readonly #storedAtMs = new Map<string, number>();
   readonly #reading = new Map<string, Promise<Value | null>>();
   readonly #storage: DurableObjectStorage;
   readonly #prefix: string;
@@ -67,14 +70,18 @@ export class Remembered<Value> {
     const value = await this.#read(name);
     if (value === null) {
       this.#known.delete(name);
+      this.#storedAtMs.delete(name);
       this.#storage.kv.delete(this.#prefix + name);
       return null;
     }
     const before = this.#known.get(name)?.value;
     this.#known.set(name, { value, readAtMs: nowMs });
-    // A row write costs money: only what changed is written.
-    if (JSON.stringify(before) !== JSON.stringify(value))
+    // A row write costs money: only what changed is written, or would soon be too old to serve.
+    const storedAtMs = this.#storedAtMs.get(name) ?? -Infinity;
+    if (JSON.stringify(before) !== JSON.stringify(value) || nowMs - storedAtMs > storeAgainMs) {
       this.#storage.kv.put(this.#prefix + name, { value, readAtMs: nowMs });
+      this.#storedAtMs.set(name, nowMs);
+    }
     return value;
   }
 }

@@ -1,5 +1,7 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { beforeAll, describe, expect, it } from "vitest";
+import { z } from "zod";
+import { until } from "../support/until.ts";
 import {
   chat,
   chatBody,
@@ -100,5 +102,33 @@ describe("a key's limits", () => {
     expect(jack.headers.get("x-parapet-limit")).toBe("key_requests_per_minute");
     const [first, second] = [await auditOf(records, jane.traceId), await auditOf(records, joe.traceId)];
     expect(first.subjectId).not.toBe(second.subjectId);
+  });
+});
+
+const status = z.object({ today: z.object({ spent_micros: z.int(), left_micros: z.int() }) });
+
+describe.each([
+  { kind: "project", pathOf: (key: IssuedKey) => `project/${key.project}` },
+  { kind: "key", pathOf: (key: IssuedKey) => `key/${key.id}` },
+  { kind: "feature", pathOf: () => "feature/checkout" },
+])("a $kind's budget that is set after calls were made", ({ kind, pathOf }) => {
+  it("counts them: what it says is left is what it lets be spent", async () => {
+    const key = await issueKey({ project: newProject(), scopes: ["chat", "act_as", "usage:read"] });
+    const path = pathOf(key);
+    // A subject whose meter was not asked before hears of the budget at once.
+    const spend = (subject: string) => insist(key, { subject, feature: "checkout" });
+    const today = async () => status.parse((await send(key, "GET", `/v1/budgets/${path}`)).json).today;
+    for (let call = 0; call < 3; call += 1) expect((await spend("early")).status).toBe(200);
+    await setBudget(key.project, path, { daily_budget_micros: 5_500 });
+    const isSpent = async () => (await today()).spent_micros === 3_000;
+    await until(isSpent, { timeoutMs: 10_000, what: "the budget says what was spent before it" });
+
+    expect([(await spend("one")).status, (await spend("other")).status]).toEqual([200, 200]);
+    const refused = await spend("late");
+    expect(refused.headers.get("x-parapet-limit")).toBe(`${kind}_daily_budget`);
+    expect(errorOf(refused).message).toMatch(/: 500 left, .* A lower max_completion_tokens needs less\.$/);
+    const isSettled = async () => (await today()).spent_micros === 5_000;
+    await until(isSettled, { timeoutMs: 10_000, what: "the budget says all that was spent" });
+    expect((await today()).left_micros).toBe(500);
   });
 });

@@ -22,6 +22,7 @@ function candidate(id: string): Candidate {
     },
     maxOutputTokens: 100,
     boundMicros: 10,
+    leastBoundMicros: 1,
   };
 }
 

@@ -60,7 +60,7 @@ async function play(models: Record<string, Turn[]>, { request: more = {}, prefil
       prefill: prefill.includes(id),
       staysAtEdge: true,
     };
-    return { card, maxOutputTokens: 500, boundMicros: 1_000 };
+    return { card, maxOutputTokens: 500, boundMicros: 1_000, leastBoundMicros: 1 };
   });
   const [first, ...rest] = candidates;
   if (first === undefined) throw new Error("a plan has a candidate");

@@ -76,6 +76,19 @@ describe("budgets", () => {
     });
   });
 
+  it.each([
+    { left: 50, leastCostMicros: 50, advises: true },
+    { left: 50, leastCostMicros: 51, advises: false },
+    { left: 50, leastCostMicros: undefined, advises: false },
+  ])("advises a lower cap exactly where one would pass: $left left, $leastCostMicros needed at least", (row) => {
+    const { left, leastCostMicros, advises } = row;
+    const asked = leastCostMicros === undefined ? bound : { ...bound, leastCostMicros };
+    const decision = decideAdmission({ ...idle, spentTodayMicros: 1000 - left }, asked, limits);
+    const message = decision.admitted ? "" : decision.refusal.message;
+    expect(message).toContain("50 left, up to 100 needed.");
+    expect(message.endsWith(" A lower max_completion_tokens needs less.")).toBe(advises);
+  });
+
   it("refuses for the rest of the month once the month's budget is spent", () => {
     const decision = decideAdmission({ ...idle, spentThisMonthMicros: 4950 }, bound, limits);
     expect(decision).toMatchObject({

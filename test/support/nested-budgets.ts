@@ -3,6 +3,7 @@ import { newId } from "../../src/core/ids.ts";
 import type { Admission, AdmitRequest, Limits, Settlement } from "../../src/core/meter.ts";
 import { budgets } from "../../src/db/schema.ts";
 import { openDatabase } from "../../src/db/client.ts";
+import type { UsageRecord } from "../../src/core/records.ts";
 import { auditRecord, usageRecord } from "./records.ts";
 
 type Kind = (typeof budgets.$inferSelect)["kind"];
@@ -65,17 +66,26 @@ export async function ask(
   return { holdId, usageId: usage.id, admission };
 }
 
-export function settlementOf({ projectId, subjectId }: Subject, costMicros: number, id = newId("usage")): Settlement {
+export function settlementOf(
+  { projectId, subjectId }: Subject,
+  costMicros: number,
+  more: Partial<UsageRecord> = {},
+): Settlement {
   return {
     costMicros,
     tokens: 15,
-    usage: [usageRecord({ id, projectId, subjectId, costMicros })],
+    usage: [usageRecord({ projectId, subjectId, costMicros, ...more })],
     audit: auditRecord({ projectId, subjectId, costMicros }),
     trace: null,
   };
 }
 
-export async function settle(subject: Subject, { holdId, usageId }: Asked, costMicros: number): Promise<void> {
+export async function settle(
+  subject: Subject,
+  { holdId, usageId }: Asked,
+  costMicros: number,
+  more: Partial<UsageRecord> = {},
+): Promise<void> {
   const { projectId, subjectId } = subject;
-  await meterOf(projectId, subjectId).settle(holdId, settlementOf(subject, costMicros, usageId));
+  await meterOf(projectId, subjectId).settle(holdId, settlementOf(subject, costMicros, { id: usageId, ...more }));
 }

@@ -1,10 +1,10 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { nextUtcDayMs, nextUtcMonthMs, utcDay, utcMonth } from "../../core/clock.ts";
+import { utcDay, utcMonth } from "../../core/clock.ts";
 import { AppError } from "../../core/errors.ts";
 import { newId } from "../../core/ids.ts";
 import { writeCursor } from "../../core/page-cursor.ts";
 import type { BudgetRow } from "../../db/budget-store.ts";
-import type { UsageFilters } from "../../db/usage-dimensions.ts";
+import { filtersOfBudget, spanOfPeriod } from "../../db/budget-usage.ts";
 import { webhookDestinations } from "../../objects/send-webhook.ts";
 import { checkDestination } from "../../outbound/guarded-fetch.ts";
 import type { Services } from "../../services.ts";
@@ -216,12 +216,10 @@ function checkWebhook(address: string, c: AppContext): void {
 
 async function readSpend(row: BudgetRow, services: Services) {
   const nowMs = services.clock();
-  const filters = await filtersOf(row, services);
-  const dayMs = Date.parse(utcDay(nowMs));
-  const monthMs = Date.parse(`${utcMonth(nowMs)}-01`);
+  const filters = await filtersOfBudget(row.projectId, row, services.budgets);
   const [day, month] = await Promise.all([
-    services.usage.totalUsage(row.projectId, { fromMs: dayMs, toMs: nextUtcDayMs(nowMs), filters }),
-    services.usage.totalUsage(row.projectId, { fromMs: monthMs, toMs: nextUtcMonthMs(nowMs), filters }),
+    services.usage.totalUsage(row.projectId, { ...spanOfPeriod(utcDay(nowMs)), filters }),
+    services.usage.totalUsage(row.projectId, { ...spanOfPeriod(utcMonth(nowMs)), filters }),
   ]);
   const left = (limitMicros: number | null, spentMicros: number) =>
     limitMicros === null ? null : Math.max(0, limitMicros - spentMicros);
@@ -237,20 +235,6 @@ async function readSpend(row: BudgetRow, services: Services) {
       left_micros: left(row.monthlyBudgetMicros, month.costMicros),
     },
   };
-}
-
-/** The calls that a budget counts. */
-async function filtersOf({ kind, target, projectId }: BudgetRow, { budgets }: Services): Promise<UsageFilters> {
-  switch (kind) {
-    case "project":
-      return {};
-    case "key":
-      return { keyIds: await budgets.listKeysOfRoot(projectId, target) };
-    case "feature":
-      return { feature: target };
-    case "subject":
-      return { subjectId: target };
-  }
 }
 
 function noSuchBudget(): AppError {
