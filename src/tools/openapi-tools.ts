@@ -2,13 +2,14 @@ import { createToolsFromOpenAPISpec } from "@cloudflare/ai-utils";
 import type { ToolDefinition } from "../core/chat.ts";
 import { AppError } from "../core/errors.ts";
 import { isObject } from "../core/json.ts";
+import { toModernSchema } from "./modern-schema.ts";
 import { refuse, resolveReferences } from "./resolve-references.ts";
 
 /** A tool made of one operation of an API, and what its caller needs to carry it out. */
 export interface OpenApiTool {
   tool: ToolDefinition;
   method: string;
-  /** The operation's address, with its path parameters in braces. */
+  /** The operation's address, with its path parameters in braces; only its path where the document names no host. */
   url: string;
 }
 
@@ -32,8 +33,8 @@ export async function toolsFromOpenApi(
   const missing = operations?.find((name) => !known.has(name));
   if (missing !== undefined) throw refuse(`has no operation ${missing}`);
 
-  const made = await createToolsFromOpenAPISpec(JSON.stringify(document)).catch((cause: unknown) => {
-    throw new AppError("invalid_request", "spec: cannot be read as an OpenAPI 3 document with a server's URL", {
+  const made = await createToolsFromOpenAPISpec(withoutServers(document, document.paths)).catch((cause: unknown) => {
+    throw new AppError("invalid_request", "spec: cannot be read as an OpenAPI 3 document", {
       param: "spec",
       cause,
     });
@@ -44,7 +45,7 @@ export async function toolsFromOpenApi(
     const parameters = schemaOf(operation);
     const definition = { name, parameters, ...(description ? { description } : {}) };
     const tool: ToolDefinition = { type: "function", function: definition };
-    return [{ tool, method: operation.method.toUpperCase(), url: serverOf(document) + operation.path }];
+    return [{ tool, method: operation.method.toUpperCase(), url: serverOf(operation, document) + operation.path }];
   });
   if (tools.length > maxTools) {
     throw refuse(`has ${tools.length} operations; name at most ${maxTools} of them in \`operations\``);
@@ -56,8 +57,18 @@ interface Operation {
   path: string;
   method: string;
   operation: Record<string, unknown>;
-  /** Of the path, for all its operations. */
-  shared: unknown;
+  /** What stands beside it, for all operations of its path. */
+  item: Record<string, unknown>;
+}
+
+/** The library insists on an absolute address, which a document need not have: it gets one that nobody sees. */
+function withoutServers(document: Record<string, unknown>, paths: Record<string, unknown>): string {
+  const bare = Object.entries(paths).map(([path, item]) => [path, isObject(item) ? { ...item, servers: [] } : item]);
+  return JSON.stringify({
+    ...document,
+    servers: [{ url: "https://server.invalid" }],
+    paths: Object.fromEntries(bare),
+  });
 }
 
 /** Gives every operation a name that a model may call, and the document's own where it is one. */
@@ -77,23 +88,27 @@ function nameOperations(paths: Record<string, unknown>): Map<string, Operation> 
       operation.operationId = name;
       if (operation.summary === undefined && typeof operation.description === "string")
         operation.summary = operation.description;
-      known.set(name, { path, method, operation, shared: item.parameters });
+      known.set(name, { path, method, operation, item });
     }
   }
   return known;
 }
 
-function schemaOf({ operation, shared }: Operation): Record<string, unknown> {
+function schemaOf({ operation, item }: Operation): Record<string, unknown> {
   const groups = new Map<string, { properties: Record<string, unknown>; required: string[] }>();
-  for (const parameter of [...listOf(shared), ...listOf(operation.parameters)]) {
-    const { name, in: place, schema, description, required } = parameter;
+  const parameters = new Map<string, Record<string, unknown>>();
+  // An operation's own parameter stands for the path's of that name and place, whole.
+  for (const parameter of [...listOf(item.parameters), ...listOf(operation.parameters)])
+    parameters.set(JSON.stringify([parameter.in, parameter.name]), parameter);
+  for (const { name, in: place, schema, description, required } of parameters.values()) {
     if (typeof name !== "string" || typeof place !== "string") continue;
+    const modern = toModernSchema(schema);
     const group = groups.get(place) ?? { properties: {}, required: [] };
     group.properties[name] = {
-      ...(isObject(schema) ? schema : {}),
+      ...(isObject(modern) ? modern : {}),
       ...(typeof description === "string" ? { description } : {}),
     };
-    if ((required === true || place === "path") && !group.required.includes(name)) group.required.push(name);
+    if (required === true || place === "path") group.required.push(name);
     groups.set(place, group);
   }
   const properties: Record<string, unknown> = {};
@@ -115,14 +130,18 @@ function bodyOf({ requestBody }: Record<string, unknown>) {
   for (const [type, media] of Object.entries(requestBody.content)) {
     if (!isObject(media) || !isObject(media.schema)) continue;
     const isRequired = requestBody.required === true;
-    if (/\bjson\b/.test(type)) return { place: "body", schema: media.schema, isRequired };
-    if (/form/.test(type)) return { place: "formData", schema: media.schema, isRequired };
+    const schema = toModernSchema(media.schema);
+    if (/\bjson\b/.test(type)) return { place: "body", schema, isRequired };
+    if (/form/.test(type)) return { place: "formData", schema, isRequired };
   }
   return null;
 }
 
-function serverOf({ servers }: Record<string, unknown>): string {
-  const url = listOf(servers)[0]?.url;
+/** The nearest one that is named. Without a host, an address is relative to wherever the document was found. */
+function serverOf({ operation, item }: Operation, document: Record<string, unknown>): string {
+  const url = [operation, item, document]
+    .map(({ servers }) => listOf(servers)[0]?.url)
+    .find((each) => each !== undefined);
   return typeof url === "string" ? url.replace(/\/$/, "") : "";
 }
 

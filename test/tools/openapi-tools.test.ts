@@ -80,13 +80,81 @@ describe("an OpenAPI document as tools", () => {
     ["a reference to elsewhere", { paths: { "/a": { $ref: "https://evil.test/spec.json" } } }, "outside itself"],
     ["a reference to nothing", { paths: { "/a": { $ref: "#/nowhere" } } }, "does not have"],
     ["a reference that cannot be decoded", { paths: { "/a": { $ref: "#/%" } } }, "does not have"],
-    ["no server", { paths: { "/a": { get: {} } } }, "server"],
     ["one name twice", { paths: { "/a": { get: {} }, "/a/": { get: {} } } }, "two operations"],
   ])("refuses a document with %s", async (_case, spec, message) => {
     await expect(toolsFromOpenApi(spec)).rejects.toMatchObject({
       code: "invalid_request",
       param: "spec",
       message: expect.stringContaining(message),
+    });
+  });
+
+  it.each([
+    ["no server", {}, "/a"],
+    ["a relative one", { servers: [{ url: "/v1/" }] }, "/v1/a"],
+    ["one with a variable", { servers: [{ url: "https://{region}.shop.test" }] }, "https://{region}.shop.test/a"],
+    ["the root", { servers: [{ url: "/" }] }, "/a"],
+  ])("leads where the document says with %s", async (_what, servers, url) => {
+    const [tool] = await toolsFromOpenApi({ ...servers, paths: { "/a": { get: {} } } });
+    expect(tool?.url).toBe(url);
+  });
+
+  it("leads to the nearest of several servers", async () => {
+    const at = (url: string) => [{ url }];
+    const paths = {
+      "/a": { servers: at("/path"), get: { servers: at("https://own.test") }, put: {} },
+      "/b": { get: {} },
+    };
+    const tools = await toolsFromOpenApi({ servers: at("https://all.test/"), paths });
+    expect(tools.map(({ url }) => url).toSorted()).toEqual(["/path/a", "https://all.test/b", "https://own.test/a"]);
+  });
+
+  it("lets an operation's own parameter stand for the path's, `required` included", async () => {
+    const parameter = { name: "q", in: "query", required: true, schema: { type: "string" } };
+    const own = { name: "q", in: "query", schema: { type: "integer" } };
+    const [tool] = await toolsFromOpenApi({ paths: { "/a": { parameters: [parameter], get: { parameters: [own] } } } });
+    expect(tool?.tool.function.parameters).toMatchObject({
+      properties: { query: { properties: { q: { type: "integer" } }, required: [] } },
+      required: [],
+    });
+  });
+
+  it.each<[object, object]>([
+    [{ type: "string", nullable: true }, { type: ["string", "null"] }],
+    [
+      { type: "string", enum: ["a"], nullable: true },
+      { type: ["string", "null"], enum: ["a", null] },
+    ],
+    [{ enum: ["a", null], nullable: true }, { enum: ["a", null] }],
+    [{ type: "string", nullable: false }, { type: "string" }],
+    [{ allOf: [{ type: "object" }], nullable: true }, { anyOf: [{ allOf: [{ type: "object" }] }, { type: "null" }] }],
+    [
+      { type: "integer", minimum: 0, exclusiveMinimum: true, maximum: 9, exclusiveMaximum: true },
+      { type: "integer", exclusiveMinimum: 0, exclusiveMaximum: 9 },
+    ],
+    [
+      { type: "integer", minimum: 0, exclusiveMinimum: false },
+      { type: "integer", minimum: 0 },
+    ],
+    [
+      { type: "integer", exclusiveMinimum: 0 },
+      { type: "integer", exclusiveMinimum: 0 },
+    ],
+    [
+      { type: "array", items: { type: "string", nullable: true } },
+      { type: "array", items: { type: ["string", "null"] } },
+    ],
+    [
+      { properties: { nullable: { type: "boolean", nullable: true } }, default: { nullable: true } },
+      { properties: { nullable: { type: ["boolean", "null"] } }, default: { nullable: true } },
+    ],
+  ])("writes the schema %j as JSON Schema does", async (schema, modern) => {
+    const parameter = { name: "q", in: "query", schema };
+    const requestBody = { content: { "application/json": { schema } } };
+    const [tool] = await toolsFromOpenApi({ paths: { "/a": { post: { parameters: [parameter], requestBody } } } });
+    expect(tool?.tool.function.parameters?.properties).toEqual({
+      query: { type: "object", properties: { q: modern }, required: [] },
+      body: modern,
     });
   });
 
