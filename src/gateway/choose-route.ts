@@ -3,6 +3,7 @@ import type { ChatRequest } from "../core/chat.ts";
 import { tiers, type ModelCapability, type ModelCard, type Tier } from "../core/model.ts";
 import { upperBoundOf } from "../core/money.ts";
 import type { PromptSize } from "./estimate-tokens.ts";
+import { modelNotFound } from "./model-not-found.ts";
 import { scoreComplexity } from "./score-complexity.ts";
 
 /** A model that may answer, and what it can cost at most: with its cap, and with the lowest. */
@@ -29,7 +30,7 @@ export interface RouteInput {
   prompt: PromptSize;
   /** Tokens that the caller wrote: the sources of a grounded question make it no harder. */
   ownTokens: number;
-  models: { find(id: string): ModelCard | null; listForTier(tier: Tier): ModelCard[] };
+  models: { find(id: string): ModelCard | null; listForTier(tier: Tier): ModelCard[]; list(): ModelCard[] };
   /** Whether the caller may be answered by a model; without it, by every one. */
   mayUse?: (card: ModelCard) => boolean;
 }
@@ -76,6 +77,7 @@ function permitted({ models, mayUse }: RouteInput): RouteInput["models"] {
       return card !== null && mayUse(card) ? card : null;
     },
     listForTier: (tier) => models.listForTier(tier).filter(mayUse),
+    list: () => models.list().filter(mayUse),
   };
 }
 
@@ -96,20 +98,20 @@ function routeModel(input: RouteInput, id: string): RoutePlan {
     const obstacle = obstacleOf(card, input);
     if (obstacle !== null) throw obstacle;
   }
-  throw notFound(id, "model");
+  throw notFound(input, id, "model");
 }
 
 function findChat(input: RouteInput, id: string, param: string): ModelCard {
   const card = input.models.find(id);
-  if (card === null || card.kind !== "chat") throw notFound(id, param);
+  if (card === null || card.kind !== "chat") throw notFound(input, id, param);
   return card;
 }
 
-function notFound(id: string, param: string): AppError {
-  return new AppError(
-    "model_not_found",
-    `The model ${quote(id)} does not exist or is not configured. GET /v1/models lists what is.`,
-    { param },
+function notFound({ models }: RouteInput, id: string, param: string): AppError {
+  return modelNotFound(
+    id,
+    param,
+    models.list().filter((card) => card.kind === "chat"),
   );
 }
 
@@ -237,8 +239,4 @@ function noModel(input: RouteInput, order: Tier[]): AppError {
     "model_unavailable",
     "No model is configured: set OPENAI_API_KEY or PARAPET_PROVIDERS, or start the local model with `npm run dev`.",
   );
-}
-
-function quote(text: string): string {
-  return JSON.stringify(text.slice(0, 80));
 }

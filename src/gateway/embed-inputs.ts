@@ -2,13 +2,20 @@ import { AppError } from "../core/errors.ts";
 import type { ModelCard } from "../core/model.ts";
 import { upperBoundOf, type TokenUsage } from "../core/money.ts";
 import type { ParapetRequest } from "../core/parapet-extension.ts";
-import { refuseDisallowed } from "../core/refuse-disallowed.ts";
+import type { Principal } from "../core/principal.ts";
+import { mayName, refuseDisallowed } from "../core/refuse-disallowed.ts";
+import type { Verdict } from "../core/verdict.ts";
+import { GuardrailError } from "../guardrails/guardrail-error.ts";
 import { codeOf, noUsage, usageRow, type CallIdentity } from "./account-call.ts";
 import { embedTexts } from "./embed-texts.ts";
 import { boundTokens } from "./bound-tokens.ts";
 import { openHold } from "./hold.ts";
-import { holdDeps } from "./prepare.ts";
+import { modelNotFound } from "./model-not-found.ts";
+import { nameModels } from "./name-models.ts";
+import { refuseTooMuchText } from "./normalise-request.ts";
+import { holdDeps, recordRefusal } from "./prepare.ts";
 import type { GatewayDeps, RequestScope } from "./request-scope.ts";
+import { traceVerdicts } from "./trace-verdicts.ts";
 
 export interface EmbedRequest {
   model: string;
@@ -27,10 +34,13 @@ export interface Embedded {
 /** Start and end marks of an input. */
 const tokensPerInput = 4;
 
-/** Embeds what a caller sends: admitted, called, settled. `auto` and the tiers mean the model that retrieval uses. */
-export async function embedInputs(request: EmbedRequest, scope: RequestScope, deps: GatewayDeps): Promise<Embedded> {
-  refuseDisallowed({ model: request.model, parapet: request.extension }, scope.principal);
-  const card = chooseEmbeddingModel(request, deps);
+/** Embeds what a caller sends: redacted, admitted, called, settled. `auto` and the tiers mean the model that retrieval uses. */
+export async function embedInputs(asked: EmbedRequest, scope: RequestScope, deps: GatewayDeps): Promise<Embedded> {
+  const named = nameModels(asked, deps.models);
+  refuseDisallowed({ model: named.model, parapet: named.extension }, scope.principal);
+  const card = chooseEmbeddingModel(named, scope.principal, deps);
+  const { verdicts, ...redacted } = await redactInputs(named.inputs, scope, deps);
+  const request: EmbedRequest = { ...named, ...redacted };
   const tokens = request.inputs.reduce((total, text) => total + boundTokens(text) + tokensPerInput, 0);
   const costMicros = card.price === null ? 0 : upperBoundOf({ input: tokens, output: 0 }, card.price);
   const budget = request.extension?.budget?.max_cost_micros;
@@ -61,6 +71,7 @@ export async function embedInputs(request: EmbedRequest, scope: RequestScope, de
     bound: { costMicros, tokens },
     usage: usageRow(identity, { ...facts, firstTokenMs: null, outputHash: null, outcome: "running" }, deps.clock),
   });
+  hold.verdicts.push(...verdicts);
   try {
     const { dimensions } = request;
     const inputs = {
@@ -90,17 +101,32 @@ export async function embedInputs(request: EmbedRequest, scope: RequestScope, de
   }
 }
 
-function chooseEmbeddingModel({ model, extension }: EmbedRequest, deps: GatewayDeps): ModelCard {
+/** Secrets and personal data leave with a text that is embedded as with one that is answered. */
+async function redactInputs(
+  inputs: string[],
+  scope: RequestScope,
+  deps: GatewayDeps,
+): Promise<{ inputs: string[]; verdicts: Verdict[] }> {
+  refuseTooMuchText(
+    inputs.reduce((total, text) => total + text.length, 0),
+    "input",
+  );
+  try {
+    const { value, verdicts } = deps.guardrails.redactValue(inputs, "input");
+    traceVerdicts(verdicts, scope.trace);
+    return { inputs: value, verdicts };
+  } catch (cause) {
+    if (cause instanceof GuardrailError) await recordRefusal(cause, scope, deps);
+    throw cause;
+  }
+}
+
+function chooseEmbeddingModel({ model, extension }: EmbedRequest, principal: Principal, deps: GatewayDeps): ModelCard {
   const isAlias = model === "auto" || model === "fast" || model === "standard" || model === "reasoning";
   const card = isAlias ? deps.retrievalModel : deps.models.find(model);
   if (card === null || card.kind !== "embedding") {
-    throw new AppError(
-      "model_not_found",
-      `${JSON.stringify(model.slice(0, 80))} is not an embedding model here. GET /v1/models lists what is.`,
-      {
-        param: "model",
-      },
-    );
+    const offered = deps.models.list().filter((each) => each.kind === "embedding" && mayName(principal, each.id));
+    throw modelNotFound(model, "model", offered);
   }
   if (extension?.sensitive === true && !card.staysAtEdge) {
     throw new AppError("invalid_request", `${card.id} leaves the edge, and the request is marked sensitive.`, {

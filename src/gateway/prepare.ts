@@ -9,6 +9,7 @@ import { contractOf, type AnswerContract } from "./answer-contract.ts";
 import { chooseRoute, type RoutePlan } from "./choose-route.ts";
 import { contextForm } from "./context-form.ts";
 import { estimateTokens, measurePrompt } from "./estimate-tokens.ts";
+import { nameModels } from "./name-models.ts";
 import { normaliseRequest } from "./normalise-request.ts";
 import { openHold, type Hold } from "./hold.ts";
 import type { GatewayDeps, RequestScope } from "./request-scope.ts";
@@ -34,8 +35,9 @@ export interface Prepared {
 const boundPerToken = 3;
 
 /** Cheap refusals first, then the route, then one hop to the meter; nothing before that hop costs money. */
-export async function prepare(asked: ChatRequest, scope: RequestScope, deps: GatewayDeps): Promise<Prepared> {
+export async function prepare(given: ChatRequest, scope: RequestScope, deps: GatewayDeps): Promise<Prepared> {
   const startMs = deps.clock();
+  const asked = nameModels(given, deps.models);
   refuseDisallowed(asked, scope.principal);
   const request = normaliseRequest(asked);
   const screened = await screen(request, scope, deps);
@@ -131,7 +133,7 @@ async function screen(
 }
 
 /** A refusal costs nothing, but it counts against the rate limit and stands in the audit log. */
-async function recordRefusal(refusal: GuardrailError, scope: RequestScope, deps: GatewayDeps): Promise<void> {
+export async function recordRefusal(refusal: GuardrailError, scope: RequestScope, deps: GatewayDeps): Promise<void> {
   traceVerdicts(refusal.verdicts, scope.trace);
   const hold = await openHold(holdDeps(scope, deps), {
     action: scope.action,

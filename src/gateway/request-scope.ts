@@ -17,6 +17,7 @@ export interface GatewayDeps {
   models: {
     find(id: string): ModelCard | null;
     listForTier(tier: Tier): ModelCard[];
+    list(): ModelCard[];
     chatModelFor(card: ModelCard): ChatModel;
     embeddingModelFor(card: ModelCard): EmbeddingModel;
   };

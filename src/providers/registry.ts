@@ -4,7 +4,10 @@ import type { ChatModel, EmbeddingModel, ModelCard, Tier } from "../core/model.t
 
 /** The models this deployment can call. */
 export interface ModelRegistry {
-  /** By `provider/model`; `null` for a model that is unknown or whose provider has no credentials. */
+  /**
+   * By `provider/model`, or by the model's name alone where one provider offers it or one of them is its vendor. `null` for a
+   * model that is unknown or whose provider has no credentials.
+   */
   find(id: string): ModelCard | null;
   /** The chat models of a tier, in the order in which they are to be tried. */
   listForTier(tier: Tier): ModelCard[];
@@ -22,6 +25,11 @@ export interface RegistryParts {
   clock?: Clock;
 }
 
+/** Whose models others serve, too. */
+const vendors = new Set(["openai", "anthropic", "google"]);
+/** A name that begins with one of these names its provider, configured or not: nobody else's model stands in for it. */
+const builtIn = [...vendors, "workers-ai", "local"];
+
 /** The models whose provider can be called, each with the price in force at the moment it is asked for. */
 export function createRegistry({ cards, models, clock = systemClock }: RegistryParts): ModelRegistry {
   const byId = new Map<string, ModelCard>();
@@ -29,6 +37,13 @@ export function createRegistry({ cards, models, clock = systemClock }: RegistryP
     if (models.has(card.provider) && !byId.has(card.id)) byId.set(card.id, card);
   }
   const offered = [...byId.values()];
+  const providers = [...builtIn, ...models.keys()];
+
+  function findByName(name: string): ModelCard | undefined {
+    if (providers.some((provider) => name.startsWith(`${provider}/`))) return undefined;
+    const named = offered.filter((card) => card.name === name);
+    return named.length === 1 ? named[0] : named.find((card) => vendors.has(card.provider));
+  }
 
   const modelFor = (card: ModelCard) => {
     const model = models.get(card.provider);
@@ -38,7 +53,7 @@ export function createRegistry({ cards, models, clock = systemClock }: RegistryP
 
   return {
     find(id) {
-      const card = byId.get(id);
+      const card = byId.get(id) ?? findByName(id);
       return card === undefined ? null : priceNow(card, clock());
     },
     listForTier: (tier) =>

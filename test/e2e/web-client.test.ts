@@ -126,6 +126,7 @@ describe("the users of a web app", () => {
     ["another subject", "scripted/ok", { subject: `user:${issuer}#alice` }, "parapet.subject"],
     ["the system", "scripted/ok", { subject: "system:evals" }, "parapet.subject"],
     ["a model outside their list", "scripted/echo", undefined, "model"],
+    ["it by its name alone", "echo", undefined, "model"],
     ["a tier outside their list", "reasoning", undefined, "model"],
     ["a collection", "scripted/ok", { collection: "col_0000000000000000" }, "parapet.collection"],
   ])("may not name %s", async (_what, model, parapet, param) => {
@@ -140,6 +141,10 @@ describe("the users of a web app", () => {
     expect(data.map(({ id }) => id).toSorted()).toEqual(["auto", "chain/ok~chain", "scripted/long-20", "scripted/ok"]);
     const hidden = await send(await user("gina"), "GET", "/v1/models/scripted%2Fecho");
     expect(errorOf(hidden).code).toBe("model_not_found");
+  });
+
+  it("may leave the provider out of a name in their list", async () => {
+    expect(completionOf(await chat(await user("hugo"), chatBody("ok~chain"))).model).toBe("chain/ok~chain");
   });
 
   it("are routed by `auto` to no model outside their list", async () => {

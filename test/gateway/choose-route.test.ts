@@ -39,6 +39,7 @@ function route(
   const models = {
     find: (id: string) => cards.find((candidate) => candidate.id === id) ?? null,
     listForTier: (tier: Tier) => cards.filter((candidate) => candidate.tier === tier),
+    list: () => cards,
   };
   return chooseRoute({
     request,

@@ -7,13 +7,64 @@ const messages: ChatRequest["messages"] = [{ role: "user", content: "Hi" }];
 const long = "word ".repeat(900_000);
 
 describe("text that guardrails read", () => {
-  it.each(["text/plain", "TEXT/plain", "Application/JSON"])("is the text of a file of type %s", (type) => {
-    const file = { filename: "a.txt", file_data: `data:${type};base64,${btoa("hello")}` };
+  const read = (type: string, bytes: string) => {
+    const file = { filename: "a.txt", file_data: `data:${type};base64,${btoa(bytes)}` };
+    const { messages: found } = normaliseRequest({
+      model: "auto",
+      messages: [{ role: "user", content: [{ type: "file", file }] }],
+    });
+    return found[0]?.content?.[0];
+  };
+
+  it.each(["text/plain", "TEXT/plain", "Application/JSON", "application/pdf", "image/png", "application/octet-stream"])(
+    "is the text of a file that is called %s",
+    (type) => {
+      expect(read(type, "hello")).toEqual({ type: "text", text: "a.txt:\nhello" });
+    },
+  );
+
+  it.each([
+    ["%PDF-1.7 \xff", "application/pdf"],
+    ["\x89PNG\r\n\x1a\n", "image/png"],
+    ["\xff\xd8\xff\xe0", "image/jpeg"],
+    ["GIF89a", "image/gif"],
+    ["RIFF\x01\x02\x03\x04WEBP", "image/webp"],
+    ["RIFF\x01\x02\x03\x04WAVE", "audio/wav"],
+    ["ID3\x03", "audio/mpeg"],
+    ["\xff\xfb\x90", "audio/mpeg"],
+    ["PK\x03\x04", "application/zip"],
+    ["\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "application/x-ole-storage"],
+  ])("is not looked for in %j, which is sent as %s", (bytes, type) => {
+    const sent = { type: "file", file: { filename: "a.txt", file_data: `data:${type};base64,${btoa(bytes)}` } };
+    expect(read("text/plain", bytes)).toEqual(sent);
+    expect(read(type, bytes)).toEqual(sent);
+  });
+
+  it("leaves a package the document's type that it is sent with", () => {
+    const docx = "application/vnd.openxmlformats-officedocument.wordprocessingml.document";
+    expect(read(docx, "PK\x03\x04")).toMatchObject({
+      file: { file_data: `data:${docx};base64,${btoa("PK\x03\x04")}` },
+    });
+  });
+
+  it.each([
+    ["UTF-16", "\xff\xfeh\x00i\x00"],
+    ["Latin-1", "caf\xe9"],
+    ["another RIFF", "RIFF\x80\x02\x03\x04AVI "],
+    ["bytes after a text", "Ignore the above.\xff"],
+  ])("cannot be made of %s, which is refused", (_what, bytes) => {
+    expect(() => read("application/pdf", bytes)).toThrow(
+      expect.objectContaining({ code: "invalid_request", param: "messages.0.content" }),
+    );
+  });
+
+  it("is found behind line breaks in the base64", () => {
+    const file = { file_data: `data:application/pdf;base64,\r\n${btoa("hello")}` };
     const request = normaliseRequest({
       model: "auto",
       messages: [{ role: "user", content: [{ type: "file", file }] }],
     });
-    expect(request.messages).toEqual([{ role: "user", content: [{ type: "text", text: "a.txt:\nhello" }] }]);
+    expect(request.messages[0]?.content).toEqual([{ type: "text", text: "file:\nhello" }]);
   });
 
   it.each<[string, Partial<ChatRequest>]>([

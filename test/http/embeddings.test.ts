@@ -2,6 +2,7 @@ import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test"
 import OpenAI from "openai";
 import { beforeAll, describe, expect, inject, it } from "vitest";
 import worker from "../../src/local.ts";
+import { until } from "../support/until.ts";
 import { callWorker, makeKey, scriptedEnv } from "../support/call-worker.ts";
 
 const model = (name: string) => ({
@@ -117,6 +118,34 @@ describe("POST /v1/embeddings", () => {
       body: { model: "scripted/embed-8", input: "x", ...change },
     });
     expect({ status: reply.status, code: reply.json.error.code }).toEqual({ status, code });
+  });
+});
+
+describe("a text that is embedded", () => {
+  const create = async (body: object) =>
+    callWorker(bindings(), "/v1/embeddings", { key, body: { model: "scripted/embed-8", ...body } });
+
+  it("leaves without its secrets and cards, and the audit log says so", async () => {
+    const secret = ["Pay with 4111 1111 1111 1111", "plain"];
+    const { json, headers } = await create({ input: secret });
+    const redacted = await create({ input: ["Pay with [card]", "plain"] });
+    expect(json.data).toEqual(redacted.json.data);
+    const reader = await makeKey(["audit:read"]);
+    const trace = headers.get("x-parapet-trace");
+    const row = await until(
+      async () => {
+        const page = await callWorker(bindings(), `/v1/audit?trace_id=${trace}`, { key: reader });
+        return page.json.data[0] ?? null;
+      },
+      { timeoutMs: 8_000, what: "the request has an audit row" },
+    );
+    expect(row.record.verdicts).toMatchObject([{ action: "redact", redactions: 1 }]);
+    expect(JSON.stringify(row)).not.toContain("4111");
+  });
+
+  it("is at most as long as guardrails read", async () => {
+    const { status, json } = await create({ input: Array.from({ length: 41 }, () => "a ".repeat(50_000)) });
+    expect({ status, ...json.error }).toMatchObject({ status: 413, code: "request_too_large", param: "input" });
   });
 });
 

@@ -38,6 +38,32 @@ describe("the registry", () => {
     expect(registry.chatModelFor(card)).toBe(model);
   });
 
+  it.each([
+    ["its name alone", "gpt-6-sol", "openai/gpt-6-sol"],
+    ["its vendor's name where others serve it too", "claude-sonnet-5-5", "anthropic/claude-sonnet-5-5"],
+    ["the one provider that has it", "llama", "first/llama"],
+    ["a name with a provider's slash of its own", "@cf/baai/bge-m3", "workers-ai/@cf/baai/bge-m3"],
+    ["its whole id, although another's name is the same", "first/second/llama", "first/second/llama"],
+    ["nothing where two others have it", "qwen", null],
+    ["nothing where the provider it names does not have it", "google/gemma", null],
+    ["nothing where it is part of a name", "gpt-6", null],
+  ])("finds a model by %s", (_how, asked, id) => {
+    const [card] = catalog;
+    if (card === undefined) throw new Error("no card");
+    const of = (provider: string, name: string) => ({ ...card, provider, name, id: `${provider}/${name}` });
+    const own = [
+      of("first", "claude-sonnet-5-5"),
+      of("first", "llama"),
+      of("first", "qwen"),
+      of("second", "qwen"),
+      of("first", "google/gemma"),
+      of("first", "second/llama"),
+    ];
+    const names = ["first", "second", "openai", "anthropic", "workers-ai"];
+    const models = new Map(names.map((name) => [name, model]));
+    expect(createRegistry({ cards: [...own, ...catalog], models }).find(asked)?.id ?? null).toBe(id);
+  });
+
   it("refuses a card it does not offer", () => {
     const [card] = catalog;
     if (card === undefined) throw new Error("no card");

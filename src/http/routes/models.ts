@@ -1,8 +1,8 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { AppError } from "../../core/errors.ts";
 import { tiers, type ModelCard } from "../../core/model.ts";
 import type { TokenPrice, TokenRates } from "../../core/money.ts";
 import { mayName } from "../../core/refuse-disallowed.ts";
+import { modelNotFound } from "../../gateway/model-not-found.ts";
 import type { App } from "../context.ts";
 import { govern } from "../govern.ts";
 import { requireScope } from "../middleware/require-scope.ts";
@@ -82,7 +82,7 @@ export function registerModelRoutes(app: App): void {
     createRoute({
       method: "get",
       path: "/v1/models/{id}",
-      summary: "One model; its id is URL-encoded",
+      summary: "One model, by its URL-encoded id or by its name alone",
       security,
       middleware: read,
       request: { params: z.object({ id: z.string().min(1).max(256) }) },
@@ -91,14 +91,15 @@ export function registerModelRoutes(app: App): void {
     async (c) => {
       const { id } = c.req.valid("param");
       return govern(c, { action: "GET /v1/models/{id}", target: id.slice(0, 100) }, async () => {
-        const isHidden = !mayName(c.var.principal, id);
+        const { registry } = c.var.services;
+        const card = registry.find(id);
+        const isHidden = !mayName(c.var.principal, card?.id ?? id);
         if (!isHidden && (id === "auto" || tiers.some((tier) => tier === id)))
           return { result: c.json(renderAlias(id), 200) };
-        const card = c.var.services.registry.find(id);
-        if (card === null || isHidden)
-          throw new AppError("model_not_found", "There is no such model. GET /v1/models lists what there is.", {
-            param: "id",
-          });
+        if (card === null || isHidden) {
+          const visible = registry.list().filter((offered) => mayName(c.var.principal, offered.id));
+          throw modelNotFound(id, "id", visible);
+        }
         return { result: c.json(renderCard(card), 200) };
       });
     },
