@@ -55,7 +55,9 @@ export function configureModels(env: Env, settings: Settings): ConfiguredModels 
     );
   }
   const providers = parseProviders(settings.PARAPET_PROVIDERS);
-  for (const { name, baseUrl, apiKeySecret, dialect } of providers) {
+  for (const { name, endpoint } of providers) {
+    if (endpoint === null) continue;
+    const { baseUrl, apiKeySecret, dialect } = endpoint;
     models.set(
       name,
       createOpenAICompatible({ name, baseUrl, apiKey: readSecret(env, apiKeySecret), timeouts, dialect }),

@@ -16,26 +16,34 @@ const model = z.strictObject({
   price: usdPrice.nullable(),
 });
 
+/** Vendors to whose catalog a setting may add models. How they are called is Parapet's own. */
+const openNames = new Set(["openai", "anthropic", "google"]);
 /** Providers that Parapet itself names; a setting must not take their place. */
-const reservedNames = new Set(["openai", "anthropic", "google", "workers-ai", "local", "parapet"]);
+const reservedNames = new Set([...openNames, "workers-ai", "local", "parapet"]);
 
-const provider = z.strictObject({
-  name: z
-    .string()
-    .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, "must be lower-case letters, digits and -")
-    .refine((name) => !reservedNames.has(name), "is the name of a built-in provider"),
-  /** Up to and including the `/v1`. */
-  baseUrl: z.url({ protocol: /^https?$/ }),
-  /** The name of the secret that holds the key; without it no key is sent. */
-  apiKeySecret: z
-    .string()
-    .regex(/^[A-Z][A-Z0-9_]*$/)
-    .optional(),
-  /** `openai` for servers that behave as OpenAI's own do (Azure's, say); see `openai-compatible/convert-messages.ts`. */
-  dialect: z.enum(["openai", "compatible"]).default("compatible"),
-  staysAtEdge: z.boolean().default(false),
-  models: z.array(model).min(1),
-});
+const provider = z
+  .strictObject({
+    name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, "must be lower-case letters, digits and -"),
+    /** Up to and including the `/v1`. */
+    baseUrl: z.url({ protocol: /^https?$/ }).optional(),
+    /** The name of the secret that holds the key; without it no key is sent. */
+    apiKeySecret: z
+      .string()
+      .regex(/^[A-Z][A-Z0-9_]*$/)
+      .optional(),
+    /** `openai` for servers that behave as OpenAI's own do (Azure's, say); see `openai-compatible/convert-messages.ts`. */
+    dialect: z.enum(["openai", "compatible"]).optional(),
+    staysAtEdge: z.boolean().optional(),
+    models: z.array(model).min(1),
+  })
+  .superRefine(({ name, models: _models, ...endpoint }, context) => {
+    const refuse = (path: string, message: string) => context.addIssue({ code: "custom", path: [path], message });
+    const isBare = Object.values(endpoint).every((field) => field === undefined);
+    if (openNames.has(name)) {
+      if (!isBare) refuse("name", "is the name of a built-in provider: an entry for it has nothing but models");
+    } else if (reservedNames.has(name)) refuse("name", "is the name of a built-in provider");
+    else if (endpoint.baseUrl === undefined) refuse("baseUrl", "must be there");
+  });
 
 const providers = z.array(provider).superRefine((list, context) => {
   const names = list.map((item) => item.name);
@@ -45,14 +53,19 @@ const providers = z.array(provider).superRefine((list, context) => {
   }
 });
 
-/** One more OpenAI-compatible provider, as a deployment configures it. */
+/** One more OpenAI-compatible provider, or more models of a built-in one, as a deployment configures it. */
 export interface ProviderSettings {
   name: string;
+  /** `null` for a built-in provider: it is called as it is without the setting. */
+  endpoint: ProviderEndpoint | null;
+  cards: ModelCard[];
+}
+
+export interface ProviderEndpoint {
   baseUrl: string;
   /** The name of the secret, never its value. */
-  apiKeySecret?: string | undefined;
+  apiKeySecret: string | undefined;
   dialect: "openai" | "compatible";
-  cards: ModelCard[];
 }
 
 /** Reads the setting PARAPET_PROVIDERS: a JSON list. Throws `not_ready` with what is wrong; unset is an empty list. */
@@ -62,9 +75,10 @@ export function parseProviders(setting: string | undefined): ProviderSettings[] 
   if (!parsed.success) {
     throw new AppError("not_ready", `PARAPET_PROVIDERS is not valid: ${describe(parsed.error)}.`);
   }
-  return parsed.data.map(({ models, staysAtEdge, ...rest }) => ({
-    ...rest,
-    cards: models.map((entry) => toCard(entry, rest.name, staysAtEdge)),
+  return parsed.data.map(({ name, models, staysAtEdge = false, baseUrl, apiKeySecret, dialect = "compatible" }) => ({
+    name,
+    endpoint: baseUrl === undefined ? null : { baseUrl, apiKeySecret, dialect },
+    cards: models.map((entry) => toCard(entry, name, staysAtEdge)),
   }));
 }
 

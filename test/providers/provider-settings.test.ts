@@ -27,8 +27,11 @@ describe("PARAPET_PROVIDERS", () => {
     expect(parseProviders(JSON.stringify([groq]))).toMatchObject([
       {
         name: "groq",
-        dialect: "compatible",
-        apiKeySecret: "GROQ_API_KEY",
+        endpoint: {
+          baseUrl: "https://api.groq.com/openai/v1",
+          dialect: "compatible",
+          apiKeySecret: "GROQ_API_KEY",
+        },
         cards: [
           {
             id: "groq/llama",
@@ -46,6 +49,11 @@ describe("PARAPET_PROVIDERS", () => {
     expect(parseProviders(JSON.stringify([{ ...groq, models: [model] }]))[0]?.cards[0]?.price).toBeNull();
   });
 
+  it.each(["openai", "anthropic", "google"])("adds models to %s, which is called as it is", (name) => {
+    const [more] = parseProviders(JSON.stringify([{ name, models: groq.models }]));
+    expect(more).toMatchObject({ name, endpoint: null, cards: [{ id: `${name}/llama`, provider: name }] });
+  });
+
   it.each([
     ["no JSON", "{", "not valid JSON"],
     ["no list", "{}", "the list"],
@@ -55,7 +63,14 @@ describe("PARAPET_PROVIDERS", () => {
       "models.0.price",
     ],
     ["a field nobody knows", JSON.stringify([{ ...groq, apiKey: "sk" }]), "apiKey"],
-    ["a built-in name", JSON.stringify([{ ...groq, name: "openai" }]), "0.name"],
+    ["a built-in name", JSON.stringify([{ ...groq, name: "openai" }]), "0.name is the name of a built-in provider"],
+    [
+      "a key for a built-in provider",
+      JSON.stringify([{ name: "openai", apiKeySecret: "KEY", models: groq.models }]),
+      "0.name is the name of a built-in provider",
+    ],
+    ["a built-in name that is closed", JSON.stringify([{ name: "local", models: groq.models }]), "0.name"],
+    ["no address", JSON.stringify([{ ...groq, baseUrl: undefined }]), "0.baseUrl must be there"],
     ["a name used twice", JSON.stringify([groq, groq]), "named twice"],
     ["a file for a host", JSON.stringify([{ ...groq, baseUrl: "file:///etc/passwd" }]), "0.baseUrl"],
   ])("says what is wrong with %s", (_what, setting, words) => {
