@@ -10,6 +10,10 @@ export async function actAs(principal: Principal, subject: string | undefined, k
       param: "parapet.subject",
     });
   }
+  // A lone surrogate would be hashed as U+FFFD, as would any other: two subjects with one name.
+  if (!subject.isWellFormed()) {
+    throw new AppError("invalid_request", "parapet.subject: is not well-formed Unicode.", { param: "parapet.subject" });
+  }
   // A subject that looks like a key's own, or the system's, would share its limits and content.
   if (/^(?:key_|system:)/.test(subject) || subject === "admin") {
     throw new AppError(

@@ -87,7 +87,7 @@ const verdictSummary = z.object({
   redactions: z.int(),
 });
 
-/** What Parapet says of an answer, under `parapet` in the response (in a stream: in its last chunk). */
+/** What Parapet says of an answer, under `parapet` in the response (in a stream: in the chunk with the finish reason). */
 export const parapetResponse = z
   .object({
     trace_id: z.string(),

@@ -25,6 +25,7 @@ function matches(pattern: string, path: string): boolean {
   const expected = pattern.split("/");
   const steps = path.split("/");
   return (
-    expected.length === steps.length && expected.every((part, index) => part.startsWith(":") || part === steps[index])
+    expected.length === steps.length &&
+    expected.every((part, index) => (part.startsWith(":") ? steps[index] !== "" : part === steps[index]))
   );
 }

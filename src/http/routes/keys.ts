@@ -26,7 +26,7 @@ const onDisconnect = z
   .describe("What becomes of a running model call when its client leaves: ended, or finished and kept.");
 
 const projectId = z.string().regex(/^prj_[a-z0-9_]{1,40}$/, "is not a project id");
-const projectQuery = z.object({
+const projectQuery = z.strictObject({
   project_id: projectId.optional().describe("For the bootstrap admin: another project"),
 });
 

@@ -2,8 +2,8 @@ import { z } from "zod";
 import { AppError } from "../../core/errors.ts";
 import { readCursor, type TimeCursor } from "../../core/page-cursor.ts";
 
-/** The query of every list: at most 100 rows a page, and the `next` of the page before. */
-export const pageQuery = z.object({
+/** The query of every list: at most 100 rows a page, and the `next` of the page before. Others are refused by name. */
+export const pageQuery = z.strictObject({
   limit: z.coerce.number().int().min(1).max(100).default(20),
   after: z.string().max(128).optional().describe("`next` of the page before"),
 });

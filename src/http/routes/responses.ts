@@ -105,7 +105,7 @@ export function registerResponseRoutes(app: App): void {
       middleware: requireScope("chat"),
       request: {
         params: responseId,
-        query: z.object({
+        query: z.strictObject({
           include,
           "include[]": include,
           subject,
@@ -133,7 +133,7 @@ export function registerResponseRoutes(app: App): void {
       middleware: requireScope("chat"),
       request: {
         params: responseId,
-        query: z.object({
+        query: z.strictObject({
           limit: z.coerce.number().int().min(1).max(100).default(20),
           order: z.enum(["asc", "desc"]).default("desc"),
           after: z.string().min(1).max(256).optional(),
@@ -162,7 +162,7 @@ export function registerResponseRoutes(app: App): void {
       summary: "Forget a response; what continued it stays, and can no longer be continued",
       security,
       middleware: requireScope("chat"),
-      request: { params: responseId, query: z.object({ subject }) },
+      request: { params: responseId, query: z.strictObject({ subject }) },
       responses: {
         200: jsonResponse(z.object({ id: z.string(), object: z.literal("response"), deleted: z.literal(true) })),
         ...errorResponses,
