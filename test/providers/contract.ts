@@ -327,6 +327,8 @@ export function describeProviderContract(
     return (await readStats()).recorded.find((request) => request.model === card.name)?.body;
   };
 
+  const carriesMore = Object.entries(carries).some(([feature, carried]) => feature !== "embeddings" && carried);
+  if (!carriesMore) return;
   describe(`${name}, what it carries`, () => {
     if (carries.images)
       it("sends an image with its question", async () => {
