@@ -49,6 +49,8 @@ export interface AppErrorDetail {
   limit?: string;
   /** For the log only: never reaches a client. */
   internal?: string;
+  /** The HTTP status a provider answered with: for the trace. */
+  upstreamStatus?: number;
   /** Whether another attempt, or another provider, may succeed. Decided once, where the failure is mapped. */
   retryable?: boolean;
   cause?: unknown;
@@ -61,6 +63,7 @@ export class AppError extends Error {
   readonly retryAfterMs: number | null;
   readonly limit: string | null;
   readonly internal: string | null;
+  readonly upstreamStatus: number | null;
   readonly retryable: boolean;
 
   constructor(code: ErrorCode, publicMessage: string, detail: AppErrorDetail = {}) {
@@ -71,6 +74,7 @@ export class AppError extends Error {
     this.retryAfterMs = detail.retryAfterMs ?? null;
     this.limit = detail.limit ?? null;
     this.internal = detail.internal ?? null;
+    this.upstreamStatus = detail.upstreamStatus ?? null;
     this.retryable = detail.retryable ?? false;
   }
 }

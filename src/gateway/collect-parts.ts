@@ -1,9 +1,6 @@
 import type { ChoiceLogprob, ThinkingBlock, ToolCall } from "../core/chat.ts";
-import { AppError } from "../core/errors.ts";
 import type { ChatResult, StreamPart } from "../core/model.ts";
-
-/** Tool calls and refusals are held back until they are whole; no model's is nearly as long. */
-const maxHeldCharacters = 4_000_000;
+import { answerTooLong, maxAnswerCharacters } from "../providers/bound-answer.ts";
 
 /** What of a streamed answer is not text on its way: that has left already. */
 export function collectParts(): {
@@ -26,10 +23,8 @@ export function collectParts(): {
   let held = 0;
   const hold = (text: string): string => {
     held += text.length;
-    if (held <= maxHeldCharacters) return text;
-    throw new AppError("upstream_invalid_response", "The model's answer is longer than any that was asked for.", {
-      internal: `more than ${maxHeldCharacters} characters held`,
-    });
+    if (held <= maxAnswerCharacters) return text;
+    throw answerTooLong();
   };
 
   return {

@@ -21,18 +21,25 @@ export function createEventDecoder(): EventDecoder {
   let rest = "";
   let name: string | null = null;
   let data: string[] = [];
+  let dataLength = 0;
 
   const readLine = (line: string): StreamEvent | null => {
     if (line === "") {
       const event = data.length === 0 ? null : { name, data: data.join("\n") };
       name = null;
       data = [];
+      dataLength = 0;
       return event;
     }
     const colon = line.indexOf(":");
     const field = colon === -1 ? line : line.slice(0, colon);
     const value = colon === -1 ? "" : line.slice(line[colon + 1] === " " ? colon + 2 : colon + 1);
-    if (field === "data") data.push(value);
+    if (field === "data") {
+      // Counted with its line, so that empty ones do not come for nothing.
+      dataLength += value.length + 1;
+      if (dataLength > maxEventLength) throw eventTooLong();
+      data.push(value);
+    }
     if (field === "event") name = value;
     return null;
   };
@@ -48,12 +55,7 @@ export function createEventDecoder(): EventDecoder {
         start = end + 1;
       }
       rest = rest.slice(start);
-      if (rest.length > maxEventLength) {
-        throw new AppError("upstream_invalid_response", "The provider sent a stream that is none.", {
-          internal: "an event exceeded 4 MiB",
-          retryable: true,
-        });
-      }
+      if (rest.length > maxEventLength) throw eventTooLong();
       return events;
     },
     end() {
@@ -63,4 +65,11 @@ export function createEventDecoder(): EventDecoder {
       return readLine("");
     },
   };
+}
+
+function eventTooLong(): AppError {
+  return new AppError("upstream_invalid_response", "The provider sent a stream that is none.", {
+    internal: "an event exceeded 4 MiB",
+    retryable: true,
+  });
 }

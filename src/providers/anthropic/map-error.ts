@@ -45,7 +45,7 @@ const statusOf: Readonly<Record<string, number>> = {
 
 /** An error event in a stream, or an error in place of an answer. */
 export function mapErrorBody(error: WireError, context: ErrorContext): AppError {
-  return mapStatus(statusOf[error.type ?? ""] ?? 500, error, { ...context, headers: null });
+  return mapStatus(statusOf[error.type ?? ""] ?? 500, error, { ...context, headers: null, upstreamStatus: 200 });
 }
 
 const contextText =
@@ -56,18 +56,23 @@ const billingText = /credit balance|spend limit|billing/i;
 export function mapStatus(
   status: number,
   error: WireError | null,
-  context: ErrorContext & { headers: Headers | null },
+  context: ErrorContext & {
+    headers: Headers | null;
+    /** The response's own status, where the error in it names another. */
+    upstreamStatus?: number;
+  },
 ): AppError {
-  const { provider, headers } = context;
+  const { provider, headers, upstreamStatus = status } = context;
   const retryAfterMs = readRetryAfter(headers, context.nowMs);
   const detail: AppErrorDetail = {
     // Names only: a message may quote the prompt, and this goes to the log.
     internal: `HTTP ${status} ${error?.type ?? ""} ${headers?.get("request-id") ?? ""}`.trim(),
+    upstreamStatus,
     ...(retryAfterMs === null ? {} : { retryAfterMs }),
   };
   const said = error?.message ?? "";
 
-  if (status < 400) return unreadable(provider, detail.internal ?? "");
+  if (status < 400) return unreadable(provider, detail.internal ?? "", undefined, upstreamStatus);
   if (status === 401 || status === 403) {
     return new AppError("upstream_auth", `The provider ${provider} refused this deployment's credentials.`, {
       ...detail,

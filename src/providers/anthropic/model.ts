@@ -5,6 +5,7 @@ import { newId } from "../../core/ids.ts";
 import type { ChatModel, ChatResult, EmbeddingModel, ModelCall, StreamPart } from "../../core/model.ts";
 import { watchCall, type CallWatch, type Timeouts } from "../call-watch.ts";
 import { unreadable } from "../openai-compatible/map-error.ts";
+import { readErrorText, readText } from "../read-body.ts";
 import { readParts } from "../read-parts.ts";
 import { convertChatRequest } from "./convert-messages.ts";
 import { createEventReader } from "./event-reader.ts";
@@ -58,7 +59,7 @@ export function createAnthropic({
     const limits = readLimits(response.headers, clock());
     if (limits.length > 0) call.onLimits?.(limits);
     if (response.ok) return response;
-    const error = readError(await watch.race(() => response.text()));
+    const error = readError(await watch.race(() => readErrorText(response)));
     throw mapStatus(response.status, error, { ...context(), headers: response.headers });
   };
 
@@ -78,7 +79,7 @@ export function createAnthropic({
     chat: (call) =>
       run(call, async (watch) => {
         const response = await send(call, watch, false);
-        const value: unknown = JSON.parse(await watch.race(() => response.text()));
+        const value: unknown = JSON.parse(await watch.race(() => readText(response, { provider: name })));
         const error = findError(value);
         if (error !== null) throw mapErrorBody(error, context());
         watch.stop();
@@ -92,7 +93,7 @@ export function createAnthropic({
         const type = response.headers.get("content-type") ?? "";
         if (response.body === null) throw unreadable(name, "a stream without a body");
         if (!type.includes("text/event-stream")) {
-          const error = readError(await watch.race(() => response.text()));
+          const error = readError(await watch.race(() => readErrorText(response)));
           throw error === null
             ? unreadable(name, `a stream of type ${type.slice(0, 100)}`)
             : mapErrorBody(error, context());

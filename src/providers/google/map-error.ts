@@ -33,6 +33,7 @@ export function mapError(cause: unknown, { provider, apiKey }: ErrorContext): Ap
 export function promptBlocked(blockReason: string, provider: string): AppError {
   return new AppError("upstream_content_filter", `The provider ${provider}'s content filter refused the request.`, {
     internal: blockReason.slice(0, 100),
+    upstreamStatus: 200,
   });
 }
 
@@ -52,12 +53,13 @@ export function mapFailure(
   const retryAfterMs = readRetryDelay(error) ?? readRetryAfter(headers, nowMs);
   const detail: AppErrorDetail = {
     internal: [`HTTP ${httpStatus}`, error?.status ?? "", ...reasons].join(" ").trim(),
+    upstreamStatus: httpStatus,
     ...(retryAfterMs === null ? {} : { retryAfterMs }),
   };
   const failure = (code: AppError["code"], message: string, isRetryable: boolean) =>
     new AppError(code, message, { ...detail, retryable: isRetryable });
 
-  if (status < 400) return unreadable(provider, detail.internal ?? "");
+  if (status < 400) return unreadable(provider, detail.internal ?? "", undefined, httpStatus);
   if (status === 401 || status === 403 || reasons.some((reason) => keyReasons.has(reason))) {
     return new AppError("upstream_auth", `The provider ${provider} refused this deployment's credentials.`, {
       ...detail,

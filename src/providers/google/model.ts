@@ -11,6 +11,7 @@ import type {
 import type { ThinkingBlock } from "../../core/chat.ts";
 import { watchCall, type CallWatch, type Timeouts } from "../call-watch.ts";
 import { unreadable } from "../openai-compatible/map-error.ts";
+import { maxVectorBytes, readErrorText, readText } from "../read-body.ts";
 import { readParts } from "../read-parts.ts";
 import { convertChatRequest } from "./convert-messages.ts";
 import { createEventReader } from "./event-reader.ts";
@@ -57,7 +58,7 @@ export function createGoogle({
       }),
     );
     if (response.ok) return response;
-    const text = await watch.race(() => response.text());
+    const text = await watch.race(() => readErrorText(response));
     throw mapFailure(response.status, readError(text), { ...context(), headers: response.headers });
   };
 
@@ -86,7 +87,7 @@ export function createGoogle({
       run(call, async (watch) => {
         const body = convertChatRequest(call.request, call.card);
         const response = await send(call, "generateContent", { body, watch });
-        const value: unknown = JSON.parse(await watch.race(() => response.text()));
+        const value: unknown = JSON.parse(await watch.race(() => readText(response, { provider })));
         const reader = readerFor(call);
         const result = toResult([...reader.readResponse(value), ...reader.end()]);
         watch.stop();
@@ -101,7 +102,7 @@ export function createGoogle({
         const type = response.headers.get("content-type") ?? "";
         if (response.body === null) throw unreadable(provider, "a stream without a body");
         if (/html|application\/json/i.test(type)) {
-          const error = type.includes("json") ? readError(await watch.race(() => response.text())) : null;
+          const error = type.includes("json") ? readError(await watch.race(() => readErrorText(response))) : null;
           throw error === null
             ? unreadable(provider, `a stream of type ${type.slice(0, 100)}`)
             : mapFailure(200, error, { ...context(), headers: null });
@@ -122,7 +123,11 @@ export function createGoogle({
         for (let start = 0; start < call.inputs.length; start += maxTextsPerCall) {
           const texts = call.inputs.slice(start, start + maxTextsPerCall);
           const response = await send(call, "batchEmbedContents", { body: toBatch(texts, call), watch });
-          const batch = batchEmbedContentsResponse.parse(JSON.parse(await watch.race(() => response.text())));
+          const batch = batchEmbedContentsResponse.parse(
+            JSON.parse(
+              await watch.race(() => readText(response, { provider, maxBytes: maxVectorBytes(texts.length) })),
+            ),
+          );
           if (batch.embeddings.length !== texts.length)
             throw unreadable(provider, `${batch.embeddings.length} vectors for ${texts.length} texts`);
           vectors.push(

@@ -6,6 +6,8 @@ import { wireError, type WireError } from "./wire.ts";
 /** A provider's wish for patience is passed on up to here; beyond it lies a broken header. */
 const maxRetryAfterMs = 3_600_000;
 const maxQuoteLength = 300;
+/** What a provider answers a call with that it accepts: an error, or no answer at all, may still follow. */
+const accepted = 200;
 
 export interface ErrorContext {
   provider: string;
@@ -21,7 +23,8 @@ export function mapError(cause: unknown, context: ErrorContext): AppError {
   if (cause instanceof APIError && typeof cause.status === "number") {
     const parsed = wireError.safeParse(cause.error);
     const error = parsed.success ? parsed.data : null;
-    return mapStatus(cause.status, error, { ...context, headers: cause.headers ?? null, cause });
+    const { status } = cause;
+    return mapStatus(status, error, { ...context, upstreamStatus: status, headers: cause.headers ?? null, cause });
   }
   if (cause instanceof SyntaxError || cause instanceof z.ZodError)
     return unreadable(context.provider, describe(cause), cause);
@@ -30,33 +33,41 @@ export function mapError(cause: unknown, context: ErrorContext): AppError {
 
 /** An error object that came with HTTP 200, in a stream or in place of an answer. */
 export function mapErrorBody(error: WireError, context: ErrorContext): AppError {
-  const named = mapNamed(error, context);
+  const inBody = { ...context, upstreamStatus: accepted, headers: null, cause: null };
+  const named = mapNamed(error, inBody);
   if (named !== null) return named;
   const status = typeof error.code === "number" ? error.code : Number(error.code);
-  if (status >= 400 && status < 600) return mapStatus(status, error, { ...context, headers: null, cause: null });
-  if (error.type === "invalid_request_error") return mapStatus(400, error, { ...context, headers: null, cause: null });
-  return failed(context, "broke off with an error", { internal: label(error) });
+  if (status >= 400 && status < 600) return mapStatus(status, error, inBody);
+  if (error.type === "invalid_request_error") return mapStatus(400, error, inBody);
+  return failed(context, "broke off with an error", { internal: label(error), upstreamStatus: accepted });
 }
 
 /** An answer that is no answer: HTML, half a JSON text, a shape nobody documented. */
-export function unreadable(provider: string, internal: string, cause?: unknown): AppError {
+export function unreadable(provider: string, internal: string, cause?: unknown, upstreamStatus = accepted): AppError {
   return new AppError("upstream_invalid_response", `The provider ${provider} sent an answer that could not be read.`, {
     internal,
+    upstreamStatus,
     cause,
     retryable: true,
   });
 }
 
 interface StatusContext extends ErrorContext {
+  upstreamStatus: number;
   headers: Headers | null;
   cause: unknown;
 }
 
 function mapStatus(status: number, error: WireError | null, context: StatusContext): AppError {
-  const { provider, headers, cause } = context;
+  const { provider, headers, cause, upstreamStatus } = context;
   const internal = `HTTP ${status} ${label(error)} ${headers?.get("x-request-id") ?? ""}`.trim();
   const retryAfterMs = readRetryAfter(headers, context.nowMs);
-  const detail: AppErrorDetail = { internal, cause, ...(retryAfterMs === null ? {} : { retryAfterMs }) };
+  const detail: AppErrorDetail = {
+    internal,
+    cause,
+    upstreamStatus,
+    ...(retryAfterMs === null ? {} : { retryAfterMs }),
+  };
 
   if (status === 401 || status === 403) {
     const said = scrub(error?.message ?? "", context.apiKey);
@@ -80,7 +91,7 @@ function mapStatus(status: number, error: WireError | null, context: StatusConte
   }
   if (error?.code !== "model_unavailable" && (status >= 500 || status === 409))
     return failed(context, "failed", detail);
-  if (status < 400) return unreadable(provider, internal, cause);
+  if (status < 400) return unreadable(provider, internal, cause, upstreamStatus);
   return (
     mapNamed(error, context) ??
     refused("upstream_rejected", `The provider ${provider} refused the request`, error, context, detail)
@@ -92,10 +103,10 @@ const contextText = /maximum context length|context window|context length|exceed
 const filterCodes = new Set(["content_filter", "content_policy_violation", "invalid_prompt"]);
 
 /** Refusals that mean the same at every status. */
-function mapNamed(error: WireError | null, context: ErrorContext): AppError | null {
+function mapNamed(error: WireError | null, context: StatusContext): AppError | null {
   if (error === null) return null;
   const code = String(error.code ?? "");
-  const detail = { internal: label(error) };
+  const detail = { internal: label(error), upstreamStatus: context.upstreamStatus };
   if (contextCodes.has(code) || contextText.test(error.message ?? "")) {
     // Another candidate may have the larger window.
     return refused("context_length_exceeded", "The request is longer than the model's context window", error, context, {

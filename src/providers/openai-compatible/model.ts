@@ -8,6 +8,7 @@ import type {
   ModelCall,
   StreamPart,
 } from "../../core/model.ts";
+import { maxVectorBytes } from "../read-body.ts";
 import { newCallId } from "../new-call-id.ts";
 import { createChunkReader } from "./chunk-reader.ts";
 import { convertChatRequest, type Dialect } from "./convert-messages.ts";
@@ -49,14 +50,15 @@ export function createOpenAICompatible(options: OpenAICompatibleOptions): ChatMo
         encoding_format: "float",
         ...(call.dimensions === undefined ? {} : { dimensions: call.dimensions }),
       };
-      return transport.ask(call, "/embeddings", body, (value) => {
+      const readVectors = (value: unknown) => {
         const list = embeddingList.parse(value);
         const vectors = list.data.toSorted((a, b) => a.index - b.index).map((item) => item.embedding);
         if (vectors.length !== call.inputs.length) {
           throw unreadable(name, `${vectors.length} vectors for ${call.inputs.length} inputs`);
         }
         return { model: list.model || call.card.name, vectors, usage: list.usage ? toTokenUsage(list.usage) : null };
-      });
+      };
+      return transport.ask(call, "/embeddings", body, readVectors, { maxBytes: maxVectorBytes(call.inputs.length) });
     },
   };
 }

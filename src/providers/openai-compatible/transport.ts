@@ -3,6 +3,7 @@ import { systemClock, type Clock } from "../../core/clock.ts";
 import type { AppError } from "../../core/errors.ts";
 import type { ModelCall, StreamPart } from "../../core/model.ts";
 import { watchCall, type CallWatch, type Timeouts } from "../call-watch.ts";
+import { boundErrorBody, readErrorText, readText } from "../read-body.ts";
 import { readParts, type PartReader } from "../read-parts.ts";
 import { mapError, mapErrorBody, unreadable, type ErrorContext } from "./map-error.ts";
 import { readLimits } from "./read-limits.ts";
@@ -26,7 +27,14 @@ type CallFacts = Pick<ModelCall, "signal" | "traceparent" | "onLimits">;
 /** Calls to a server with one of OpenAI's interfaces, watched and with every failure named. Nothing is retried here. */
 export interface Transport {
   /** A call that answers in one piece. `parse` may throw what the answer reveals. */
-  ask<T>(call: CallFacts, path: string, body: Record<string, unknown>, parse: (value: unknown) => T): Promise<T>;
+  ask<T>(
+    call: CallFacts,
+    path: string,
+    body: Record<string, unknown>,
+    parse: (value: unknown) => T,
+    /** Where an answer may be longer, or must be shorter, than a model's words. */
+    limit?: { maxBytes?: number },
+  ): Promise<T>;
   /** A call that is answered by a stream; resolves once the provider has accepted it. */
   openStream(
     call: CallFacts,
@@ -63,11 +71,11 @@ export function createTransport(options: TransportOptions): Transport {
   };
 
   return {
-    async ask(call, path, body, parse) {
+    async ask(call, path, body, parse, limit = {}) {
       const watch = watchFor(call);
       try {
         const response = await send(path, body, { ...call, watch });
-        const value: unknown = JSON.parse(await watch.race(() => response.text()));
+        const value: unknown = JSON.parse(await watch.race(() => readText(response, { provider: name, ...limit })));
         const error = findError(value);
         if (error !== null) throw mapErrorBody(renameError(error), context());
         return parse(value);
@@ -117,7 +125,7 @@ function createClient({ baseUrl, apiKey, timeouts }: TransportOptions): OpenAI {
     logLevel: "off",
     ...(apiKey === null ? { defaultHeaders: { authorization: null } } : {}),
     // A redirect would take the key and the prompt to a host nobody configured.
-    fetch: (url, init) => fetch(url, { ...init, redirect: "manual" }),
+    fetch: async (url, init) => boundErrorBody(await fetch(url, { ...init, redirect: "manual" })),
   });
 }
 
@@ -130,7 +138,7 @@ async function eventBody(
   const type = response.headers.get("content-type") ?? "";
   if (response.body === null) throw unreadable(context.provider, "a stream without a body");
   if (!/html|application\/json/i.test(type)) return response.body;
-  const text = await watch.race(() => response.text());
+  const text = await watch.race(() => readErrorText(response));
   const error = type.includes("json") ? findError(JSON.parse(text)) : null;
   throw error === null
     ? unreadable(context.provider, `a stream of type ${type.slice(0, 100)}`)

@@ -36,8 +36,28 @@ const codes: Readonly<Record<number, { code: ErrorCode; message: string; retryab
   3046: { code: "upstream_timeout", message: "Workers AI did not answer in time.", retryable: true },
 };
 
+/** The HTTP status that the same page gives each code: the binding does not tell. */
+const statusOf: Readonly<Record<number, number>> = {
+  3003: 400,
+  3006: 413,
+  3007: 408,
+  3023: 403,
+  3036: 429,
+  3040: 429,
+  3041: 403,
+  3042: 404,
+  5004: 400,
+  5005: 405,
+  5007: 400,
+  5016: 403,
+  5018: 403,
+  5019: 405,
+};
+
 const dailyAllocation = 3036;
 const maxQuoteLength = 300;
+/** As much of an error is looked at. */
+const maxErrorCharacters = 64 * 1024;
 const localPrefix = "model_unavailable: ";
 
 /** What a failed call of the AI binding means to a caller. `retryable` is decided here and nowhere else. */
@@ -57,7 +77,8 @@ export function mapError(cause: unknown, { nowMs }: { nowMs: number }): AppError
 }
 
 /** The same for an error that came as text: in a stream, or in place of an answer. */
-export function mapErrorText(text: string, { nowMs, cause }: { nowMs: number; cause?: unknown }): AppError {
+export function mapErrorText(said: string, { nowMs, cause }: { nowMs: number; cause?: unknown }): AppError {
+  const text = said.slice(0, maxErrorCharacters);
   const local = text.indexOf(localPrefix);
   if (local !== -1)
     return new AppError("model_unavailable", sentence(text.slice(local + localPrefix.length)), {
@@ -74,10 +95,12 @@ export function mapErrorText(text: string, { nowMs, cause }: { nowMs: number; ca
       retryable: true,
     });
   }
+  const status = statusOf[number];
   const detail: AppErrorDetail = {
     internal: `code ${number}`,
     cause,
     retryable: known.retryable,
+    ...(status === undefined ? {} : { upstreamStatus: status }),
     ...(number === dailyAllocation ? { retryAfterMs: nextUtcDayMs(nowMs) - nowMs } : {}),
   };
   return new AppError(known.code, known.quotes === true ? `${known.message}: ${quote(text)}` : known.message, detail);

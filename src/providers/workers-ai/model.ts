@@ -11,6 +11,7 @@ import type {
   StreamPart,
 } from "../../core/model.ts";
 import type { TokenUsage } from "../../core/money.ts";
+import { requireBounded } from "../bound-answer.ts";
 import { watchCall, type CallWatch, type Timeouts } from "../call-watch.ts";
 import { toChatResult } from "../openai-compatible/model.ts";
 import { chatCompletion } from "../openai-compatible/wire.ts";
@@ -136,6 +137,12 @@ export function createWorkersAI(
 }
 
 function toResult(output: unknown, call: ModelCall): ChatResult {
+  const result = readOutput(output, call);
+  requireBounded(result);
+  return result;
+}
+
+function readOutput(output: unknown, call: ModelCall): ChatResult {
   const model = call.card.name;
   if (output !== null && typeof output === "object" && "choices" in output) {
     return toChatResult(chatCompletion.parse(output), model);
