@@ -31,7 +31,7 @@ import { loadPrompts } from "./prompting/load-prompts.ts";
 import { configureModels, type ConfiguredModels } from "./configure-models.ts";
 import { searchCollection } from "./retrieval/search.ts";
 import type { VectorIndex } from "./retrieval/vector-index.ts";
-import { logError } from "./telemetry/log.ts";
+import { logError, logWarning } from "./telemetry/log.ts";
 
 /** Everything a request needs, built once per isolate. */
 export interface Services {
@@ -124,6 +124,9 @@ export async function createServices(env: Env, settings: Settings): Promise<Serv
           searchCollection({ collection, vectors, embed }, { projectId, collectionId: id, query, limit }),
       };
     },
+    ...(settings.PARAPET_ENVIRONMENT === "local"
+      ? { reportFailure: (failure) => logWarning("model.call_failed", { ...failure }) }
+      : {}),
     orphanAfterMs: settings.PARAPET_ORPHAN_AFTER_MS,
     totalTimeoutMs: settings.PARAPET_TOTAL_TIMEOUT_MS,
     responseCache: {

@@ -88,7 +88,7 @@ const mayHaveBilled: readonly ErrorCode[] = [
 export function usageOfFailure(
   cause: unknown,
   counted: { inputTokens: number; outputTokens: number; reasoningTokens?: number },
-  { card, maxOutputTokens }: Pick<Candidate, "card" | "maxOutputTokens">,
+  { card, maxOutputTokens, isStream }: Pick<Candidate, "card" | "maxOutputTokens"> & { isStream: boolean },
 ): TokenUsage {
   const reasoningTokens = counted.reasoningTokens ?? 0;
   const seenTokens = counted.outputTokens + reasoningTokens;
@@ -96,8 +96,8 @@ export function usageOfFailure(
   if (!billed) return noUsage;
   const code = codeOf(cause);
   const reasons = card.capabilities.includes("reasoning");
-  // A model that thinks before it speaks may have thought when the client left.
-  const isUnseen = unseenWork.includes(code) || (code === "client_closed_request" && reasons);
+  // When the client left, a model that thinks before it speaks may have thought; and of a whole answer nothing is ever seen.
+  const isUnseen = unseenWork.includes(code) || (code === "client_closed_request" && (reasons || !isStream));
   // What it thought before it spoke may never have been shown: what was said is no measure of it.
   const isHidden = reasons && reasoningTokens === 0;
   const outputTokens = isUnseen && (seenTokens === 0 || isHidden) ? Math.max(maxOutputTokens, seenTokens) : seenTokens;

@@ -2,11 +2,13 @@ import { AppError, type ErrorCode } from "../core/errors.ts";
 import type { ChatRequest } from "../core/chat.ts";
 import type { ChatResult, ModelCall, StreamPart } from "../core/model.ts";
 import type { TokenUsage } from "../core/money.ts";
+import { answerTooLong, isBounded } from "../providers/bound-answer.ts";
 import { attribute } from "../telemetry/attributes.ts";
 import type { Span } from "../telemetry/trace.ts";
 import { codeOf, noUsage, usageOfFailure, usageRow, type CallIdentity } from "./account-call.ts";
 import type { Candidate } from "./choose-route.ts";
 import { providerAttribute } from "./embed-texts.ts";
+import { endFailedCall } from "./end-failed-call.ts";
 import { measurePrompt } from "./estimate-tokens.ts";
 import type { Hold } from "./hold.ts";
 import { createOutputText, type OutputText } from "./output-text.ts";
@@ -26,9 +28,14 @@ export interface ModelAttempt {
 
 /** One attempt at a whole answer: one span, one usage row, whatever comes of it. */
 export async function callModel(attempt: ModelAttempt, scope: RequestScope, deps: GatewayDeps): Promise<ChatResult> {
-  const account = openAccount(attempt, scope, deps);
+  const account = openAccount(attempt, scope, deps, { isStream: false });
   try {
     const result = await deps.models.chatModelFor(attempt.candidate.card).chat(account.call);
+    if (!isBounded(result)) {
+      // Whoever writes that much has written all it may: counting it would take as long as searching it.
+      const tokens = () => result.usage?.outputTokens ?? attempt.candidate.maxOutputTokens;
+      throw account.fail(answerTooLong(), { output: { tokens }, thought: { tokens: () => 0 } });
+    }
     const output = createOutputText();
     output.add([result.content ?? "", ...result.toolCalls.map((call) => call.function.arguments)].join(""));
     const thought = createOutputText();
@@ -58,7 +65,7 @@ export async function openModelStream(
   scope: RequestScope,
   deps: GatewayDeps,
 ): Promise<ModelStream> {
-  const account = openAccount(attempt, scope, deps);
+  const account = openAccount(attempt, scope, deps, { isStream: true });
   const ahead: StreamPart[] = [];
   let reader: ReadableStreamDefaultReader<StreamPart>;
   try {
@@ -126,8 +133,8 @@ export async function openModelStream(
 
 /** What came of an answer: providers bill what a model thinks like what it says. */
 interface Seen {
-  output: OutputText;
-  thought: OutputText;
+  output: Pick<OutputText, "tokens">;
+  thought: Pick<OutputText, "tokens">;
 }
 
 interface Account {
@@ -149,11 +156,14 @@ function openAccount(
   { candidate, request, identity, hold, permit }: ModelAttempt,
   scope: RequestScope,
   deps: GatewayDeps,
+  { isStream }: { isStream: boolean },
 ): Account {
   const { card, maxOutputTokens } = candidate;
   const startMs = deps.clock();
   const inputTokens = measurePrompt(request).expected;
   const deadlineMs = scope.deadlineMs ?? startMs + deps.totalTimeoutMs;
+  // Then no provider is asked at all.
+  const hadLeft = scope.signal.aborted;
   let closed = false;
   let bookedUsage = noUsage;
   const span = scope.trace.startSpan(`chat ${card.name}`, {
@@ -184,7 +194,12 @@ function openAccount(
     bookedUsage = facts.usage;
     const elapsedMs = deps.clock() - startMs;
     permit?.end(
-      outcomeOf(facts.outcome, { limit: facts.limit ?? null, elapsedMs, totalTimeoutMs: deps.totalTimeoutMs }),
+      outcomeOf(facts.outcome, {
+        limit: facts.limit ?? null,
+        hasOwnDeadline: scope.hasOwnDeadline === true,
+        elapsedMs,
+        totalTimeoutMs: deps.totalTimeoutMs,
+      }),
     );
     const row = usageRow(
       identity,
@@ -242,10 +257,10 @@ function openAccount(
         outputTokens: seen?.output.tokens() ?? 0,
         reasoningTokens: seen?.thought.tokens() ?? 0,
       };
-      const usage = usageOfFailure(failure, counted, candidate);
+      const usage = hadLeft ? noUsage : usageOfFailure(failure, counted, { ...candidate, isStream });
       const limit = failure instanceof AppError ? failure.limit : null;
       book({ usage, firstTokenMs, outputHash: null, outcome: codeOf(failure), limit });
-      span.end({ error: codeOf(failure) });
+      endFailedCall(span, { model: card.id, cause: failure }, deps);
       return failure;
     },
   };

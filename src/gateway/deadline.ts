@@ -23,7 +23,11 @@ export function withDeadline(
   const asked = request.parapet?.timeout_ms;
   const timeoutMs =
     asked === undefined ? deps.totalTimeoutMs : requireTimeout(asked, "parapet.timeout_ms", deps.totalTimeoutMs);
-  return { ...scope, deadlineMs: Math.min(scope.deadlineMs ?? Infinity, deps.clock() + timeoutMs) };
+  return {
+    ...scope,
+    deadlineMs: Math.min(scope.deadlineMs ?? Infinity, deps.clock() + timeoutMs),
+    hasOwnDeadline: scope.hasOwnDeadline === true || timeoutMs < deps.totalTimeoutMs,
+  };
 }
 
 function requireTimeout(timeoutMs: number, param: string, totalTimeoutMs: number): number {

@@ -1,6 +1,7 @@
 import type { ModelCard } from "../core/model.ts";
 import { attribute } from "../telemetry/attributes.ts";
 import { codeOf, noUsage, usageOfFailure, usageRow, type CallIdentity } from "./account-call.ts";
+import { endFailedCall } from "./end-failed-call.ts";
 import { estimateTokens } from "./estimate-tokens.ts";
 import type { Hold } from "./hold.ts";
 import type { GatewayDeps, RequestScope } from "./request-scope.ts";
@@ -49,7 +50,7 @@ export async function embedTexts(
     span.end();
     return { ...result, usage };
   } catch (cause) {
-    const usage = usageOfFailure(cause, counted, { card, maxOutputTokens: 0 });
+    const usage = usageOfFailure(cause, counted, { card, maxOutputTokens: 0, isStream: false });
     hold.record(
       usageRow(
         identity,
@@ -57,7 +58,7 @@ export async function embedTexts(
         deps.clock,
       ),
     );
-    span.end({ error: codeOf(cause) });
+    endFailedCall(span, { model: card.id, cause }, deps);
     throw cause;
   }
 }

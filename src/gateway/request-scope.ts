@@ -1,4 +1,5 @@
 import type { Clock } from "../core/clock.ts";
+import type { ErrorCode } from "../core/errors.ts";
 import type { ChatModel, EmbeddingModel, ModelCard, Tier } from "../core/model.ts";
 import type { Meter } from "../core/meter.ts";
 import type { Principal } from "../core/principal.ts";
@@ -38,6 +39,16 @@ export interface GatewayDeps {
   upstreams: Upstreams;
   /** Where answers to equal requests are kept. */
   responseCache: ResponseCacheDeps;
+  /** Hears of every call that a model failed, where somebody watches: names and numbers, never what was said. */
+  reportFailure?(failure: ModelFailure): void;
+}
+
+export interface ModelFailure {
+  /** The model card's id. */
+  model: string;
+  code: ErrorCode;
+  /** The HTTP status the provider answered with; `null` where it did not. */
+  status: number | null;
 }
 
 /** One request, from its admission to its settlement. */
@@ -50,6 +61,8 @@ export interface RequestScope {
   signal: AbortSignal;
   /** When the request must be over, all attempts together. Absent: the deployment's total timeout after each call's start. */
   deadlineMs?: number;
+  /** The caller set that deadline, and it is shorter than the deployment's: what misses it is not down. */
+  hasOwnDeadline?: boolean;
   /** Keeps the worker alive for what must happen after the response. */
   waitUntil(promise: Promise<unknown>): void;
 }

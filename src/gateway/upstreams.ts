@@ -202,14 +202,21 @@ const downCodes: readonly ErrorCode[] = [
 const aliveCodes: readonly ErrorCode[] = ["upstream_rejected", "upstream_content_filter", "context_length_exceeded"];
 
 /**
- * What a call's end says of its provider. A 429 is a limit, and credentials are the deployment's own business. A caller with little
- * patience says nothing either: it could otherwise shut a model for everybody.
+ * What a call's end says of its provider. A 429 is a limit, and credentials are the deployment's own business. A caller that had
+ * less patience than the deployment (`hasOwnDeadline`) says nothing either: it could otherwise shut a model for everybody. Nor does
+ * what earlier attempts left of the total timeout, where that is less than half.
  */
 export function outcomeOf(
   end: "ok" | ErrorCode,
-  { limit, elapsedMs, totalTimeoutMs }: { limit: string | null; elapsedMs: number; totalTimeoutMs: number },
+  {
+    limit,
+    hasOwnDeadline,
+    elapsedMs,
+    totalTimeoutMs,
+  }: { limit: string | null; hasOwnDeadline: boolean; elapsedMs: number; totalTimeoutMs: number },
 ): CallOutcome {
   if (end === "ok" || aliveCodes.includes(end)) return "alive";
-  const isImpatience = end === "upstream_timeout" && limit === "total" && elapsedMs < totalTimeoutMs / 2;
+  const isImpatience =
+    end === "upstream_timeout" && limit === "total" && (hasOwnDeadline || elapsedMs < totalTimeoutMs / 2);
   return downCodes.includes(end) && !isImpatience ? "down" : "unknown";
 }

@@ -7,10 +7,12 @@ import type { AppContext } from "./context.ts";
 export function requestScope(c: AppContext, principal: Principal, action: string): RequestScope {
   const { clock, settings } = c.var.services;
   const totalMs = settings.PARAPET_TOTAL_TIMEOUT_MS;
+  const timeoutMs = parseTimeoutHeader(c.req.header(timeoutHeader) ?? null, totalMs) ?? totalMs;
   return {
     principal,
     action,
-    deadlineMs: clock() + (parseTimeoutHeader(c.req.header(timeoutHeader) ?? null, totalMs) ?? totalMs),
+    deadlineMs: clock() + timeoutMs,
+    hasOwnDeadline: timeoutMs < totalMs,
     trace: c.var.trace,
     signal: c.req.raw.signal,
     waitUntil: (promise) => c.executionCtx.waitUntil(promise),

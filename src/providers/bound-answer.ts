@@ -4,8 +4,8 @@ import type { ChatResult } from "../core/model.ts";
 /** Of an answer, and of what is held back of a stream until it is whole: no model's is nearly as long. */
 export const maxAnswerCharacters = 4_000_000;
 
-/** Throws `upstream_invalid_response` for an answer that nobody can have asked for, before anything is searched in it. */
-export function requireBounded(result: ChatResult): void {
+/** False for an answer that nobody can have asked for: to be told before anything is searched in it. */
+export function isBounded(result: ChatResult): boolean {
   const calls = result.toolCalls.reduce(
     (total, call) => total + call.function.name.length + call.function.arguments.length,
     0,
@@ -15,7 +15,7 @@ export function requireBounded(result: ChatResult): void {
     0,
   );
   const length = (result.content?.length ?? 0) + (result.refusal?.length ?? 0) + calls + thought;
-  if (length > maxAnswerCharacters) throw answerTooLong();
+  return length <= maxAnswerCharacters;
 }
 
 export function answerTooLong(): AppError {

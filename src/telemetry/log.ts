@@ -8,6 +8,11 @@ export function logError(event: string, fields: Fields, cause?: unknown): void {
   console.error(JSON.stringify({ level: "error", event, ...fields, ...describe(cause) }));
 }
 
+/** One JSON line for whoever develops: of what is told in production by a span. */
+export function logWarning(event: string, fields: Fields): void {
+  console.warn(JSON.stringify({ level: "warning", event, ...fields }));
+}
+
 function describe(cause: unknown): Fields {
   if (cause === undefined) return {};
   if (!(cause instanceof Error)) return { cause: typeof cause };

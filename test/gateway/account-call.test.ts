@@ -49,16 +49,26 @@ describe("a call that failed counts", () => {
     const usage = usageOfFailure(
       new AppError(code, code),
       { inputTokens: 10, outputTokens },
-      { card: model, maxOutputTokens: 400 },
+      { card: model, maxOutputTokens: 400, isStream: true },
     );
     expect(usage).toMatchObject(expected);
+  });
+
+  it.each<[string, ErrorCode, boolean, number]>([
+    ["its cap when the client left a whole answer", "client_closed_request", false, 400],
+    ["its prompt when the client left a stream before its first token", "client_closed_request", true, 0],
+    ["its cap when a whole answer timed out", "upstream_timeout", false, 400],
+  ])("%s", (_name, code, isStream, outputTokens) => {
+    const counted = { inputTokens: 10, outputTokens: 0 };
+    const usage = usageOfFailure(new AppError(code, code), counted, { card, maxOutputTokens: 400, isStream });
+    expect(usage).toMatchObject({ inputTokens: 10, outputTokens, estimated: true });
   });
 
   it("what it was seen to think and say when the client left", () => {
     const usage = usageOfFailure(
       new AppError("client_closed_request", "left"),
       { inputTokens: 10, outputTokens: 1, reasoningTokens: 300 },
-      { card: thinking, maxOutputTokens: 400 },
+      { card: thinking, maxOutputTokens: 400, isStream: true },
     );
     expect(usage).toMatchObject({ inputTokens: 10, outputTokens: 301, reasoningTokens: 300, estimated: true });
   });

@@ -78,7 +78,14 @@ async function play(models: string[], script: ("ok" | AppError)[], options: Play
     attempt: async (_candidate, permit) => {
       const next = script.shift();
       if (next === undefined) throw new Error("more attempts than the script has");
-      permit.end(outcomeOf(next === "ok" ? "ok" : next.code, { limit: null, elapsedMs: 0, totalTimeoutMs: 60_000 }));
+      permit.end(
+        outcomeOf(next === "ok" ? "ok" : next.code, {
+          limit: null,
+          hasOwnDeadline: false,
+          elapsedMs: 0,
+          totalTimeoutMs: 60_000,
+        }),
+      );
       if (next !== "ok") throw next;
       return "answer";
     },

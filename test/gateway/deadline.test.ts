@@ -16,6 +16,16 @@ it.each([
   expect(withDeadline(given, request(bodyMs), deps).deadlineMs).toBe(deadlineMs);
 });
 
+it.each([
+  { what: "none", scoped: undefined, bodyMs: undefined, own: false },
+  { what: "the deployment's own", scoped: false, bodyMs: 300_000, own: false },
+  { what: "one a millisecond shorter in the body", scoped: false, bodyMs: 299_999, own: true },
+  { what: "a shorter one in the header", scoped: true, bodyMs: undefined, own: true },
+])("with $what, the deadline is the caller's own: $own", ({ scoped, bodyMs, own }) => {
+  const given = scoped === undefined ? scope : { ...scope, hasOwnDeadline: scoped };
+  expect(withDeadline(given, request(bodyMs), deps).hasOwnDeadline).toBe(own);
+});
+
 it("may not be later than the deployment's own", () => {
   expect(() => withDeadline(scope, request(300_001), deps)).toThrow("parapet.timeout_ms must be a whole number");
 });

@@ -35,6 +35,8 @@ export interface ContractFeatures {
   stopSequence?: boolean;
   /** Headers say what is left of the provider's own limits: model `limited`, 3 requests for 30 s. */
   limits?: boolean;
+  /** False for a binding, which gives objects and errors in place of responses. */
+  responses?: boolean;
   /** False for a vendor without embeddings. */
   embeddings?: boolean;
 }
@@ -274,6 +276,11 @@ export function describeProviderContract(
       expect(await failureOf(work)).toMatchObject({ code: "upstream_timeout", limit: "total", retryable: true });
     });
 
+    it("stops waiting at the total timeout in the middle of a body, too", async () => {
+      const work = create({ ...patient, totalMs: 60 }).chat(callOf(cardFor("stall")));
+      expect(await failureOf(work)).toMatchObject({ code: "upstream_timeout", limit: "total", retryable: true });
+    });
+
     it("tells the caller's own deadline from its departure", async () => {
       const call = callOf(cardFor("hang"), {}, AbortSignal.timeout(60));
       expect(await failureOf(create(patient).chat(call))).toMatchObject({ code: "upstream_timeout", limit: "total" });
@@ -293,6 +300,46 @@ export function describeProviderContract(
       expect((await readStats()).models[card.name]).toMatchObject({ requests: 1 });
     });
   });
+
+  if (carries.responses !== false)
+    describe(`${name}, responses`, () => {
+      it.each([
+        // Longer than any answer, than what is read of an error, and than what is quoted of one.
+        ["an answer without end", "flood-200-17000", false, "upstream_invalid_response", 200],
+        ["an error without end", "flood-500-100", false, "upstream_error", 500],
+        ["an error without end in place of a stream", "flood-429-100", true, "upstream_rate_limited", 429],
+        ["a whole answer without end in place of a stream", "flood-200-100", true, "upstream_invalid_response", 200],
+      ])("lets go of %s", async (_what, behaviour, isStream, code, upstreamStatus) => {
+        const card = uniqueCard(behaviour);
+        const model = create(patient);
+        const work = isStream ? model.stream(callOf(card)) : model.chat(callOf(card));
+        expect(await failureOf(work)).toMatchObject({ code, upstreamStatus, retryable: true });
+        await vi.waitFor(async () => expect((await readStats()).models[card.name]).toMatchObject({ disconnects: 1 }));
+      });
+
+      it("still hears its time is up while an error trickles", async () => {
+        const work = create({ ...patient, totalMs: 100 }).chat(callOf(cardFor("flood-500-1")));
+        expect(await failureOf(work)).toMatchObject({ code: "upstream_timeout", limit: "total", upstreamStatus: null });
+      });
+
+      it.each([
+        ["400", 400],
+        ["400-context", 400],
+        ["400-content-filter", 400],
+        ["401", 401],
+        ["404", 404],
+        ["429", 429],
+        ["503", 503],
+        ["html", 200],
+        ["half-frame", 200],
+        ["stream-error-event", 200],
+        ["redirect", 307],
+        ["reset", null],
+      ])("names the status of %s", async (behaviour, upstreamStatus) => {
+        const failure = await failureOf(create(patient).chat(callOf(cardFor(behaviour))));
+        expect(failure.upstreamStatus).toBe(upstreamStatus);
+      });
+    });
 
   if (carries.embeddings !== false)
     describe(`${name}, embeddings`, () => {

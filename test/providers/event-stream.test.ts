@@ -30,6 +30,12 @@ describe("the event decoder", () => {
     expect(decoder.end()).toEqual({ name: null, data: "half" });
   });
 
+  it.each(["data: xxxxxxxx\n", "data:\n"])("refuses an event of %j without end before it fills the memory", (line) => {
+    const decoder = createEventDecoder();
+    const flood = bytes(line.repeat(200_000));
+    expect(() => Array.from({ length: 30 }, () => decoder.push(flood))).toThrow("stream that is none");
+  });
+
   it("refuses a stream without line breaks before it fills the memory", () => {
     const decoder = createEventDecoder();
     const flood = bytes("x".repeat(1024 * 1024));

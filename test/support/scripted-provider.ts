@@ -110,6 +110,11 @@ export async function startScriptedProvider(port = 0): Promise<ScriptedProvider>
       response.end();
       return;
     }
+    if (script.kind === "flood") {
+      response.writeHead(script.status, { "content-type": "application/json" });
+      response.write(`{"error":{"message":"${"x".repeat(script.bytes)}`);
+      return;
+    }
     if (script.kind === "reset") return void response.destroy();
     if (script.kind === "failure") return fail(response, script, wire);
     if (script.limits !== null) {

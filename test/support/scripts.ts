@@ -67,7 +67,14 @@ export interface Failure {
 }
 
 /** `reset`: the connection breaks before a byte of an answer. */
-export type Script = Answer | Failure | { kind: "reset" } | { kind: "html" } | { kind: "redirect" };
+export type Script = Answer | Failure | Flood | { kind: "reset" } | { kind: "html" } | { kind: "redirect" };
+
+/** A body of so many bytes that then neither goes on nor ends. */
+export interface Flood {
+  kind: "flood";
+  status: number;
+  bytes: number;
+}
 
 export interface ScriptContext {
   /** How often this model was asked before. */
@@ -141,6 +148,7 @@ export function scriptFor(model: string, context: ScriptContext): Script {
 
   const [numbered, first, second] = /^([a-z-]+?)-(\d+)(?:-(\d+))?$/.exec(name)?.slice(1) ?? [];
   const count = Number(first ?? 0);
+  if (numbered === "flood") return { kind: "flood", status: count, bytes: Number(second) * 1024 };
   if (numbered === "slow") return answer(context, { delayMs: count });
   if (numbered === "first-token") return answer(context, { firstPieceMs: count });
   if (numbered === "usage") {
@@ -191,6 +199,8 @@ export function scriptFor(model: string, context: ScriptContext): Script {
       return scriptFor(context.seen === 0 ? "tool-call-wrong" : "tool-call", context);
     case "tool-call-wrong-then-text":
       return scriptFor(context.seen === 0 ? "tool-call-wrong" : "ok", context);
+    case "huge":
+      return answer(context, { pieces: ["x".repeat(4_100_000)] });
     case "think":
       return answer(context, { thinking: ["Let me", " think."] });
     // By its own name, since no setting can add a model to OpenAI's: thinks and calls, then answers.

@@ -11,7 +11,7 @@ import type {
   StreamPart,
 } from "../../core/model.ts";
 import type { TokenUsage } from "../../core/money.ts";
-import { requireBounded } from "../bound-answer.ts";
+import { answerTooLong, isBounded } from "../bound-answer.ts";
 import { watchCall, type CallWatch, type Timeouts } from "../call-watch.ts";
 import { toChatResult } from "../openai-compatible/model.ts";
 import { chatCompletion } from "../openai-compatible/wire.ts";
@@ -138,7 +138,7 @@ export function createWorkersAI(
 
 function toResult(output: unknown, call: ModelCall): ChatResult {
   const result = readOutput(output, call);
-  requireBounded(result);
+  if (!isBounded(result)) throw answerTooLong();
   return result;
 }
 

@@ -24,6 +24,7 @@ describeProviderContract("Workers AI", {
   create: (timeouts) => createWorkersAI(scriptedBinding({ passesSignal: true }), { timeouts }),
   cardFor,
   isClassic: true,
+  carries: { responses: false },
 });
 
 describe("Workers AI", () => {
@@ -36,6 +37,26 @@ describe("Workers AI", () => {
     expect(await failureOf(work)).toMatchObject({ code: "upstream_timeout", limit: "headers" });
     answer(new ReadableStream({ cancel: () => cancelled() }));
     await isCancelled;
+  });
+
+  it.each([
+    ["text", { response: "x".repeat(4_000_001) }],
+    ["arguments", { tool_calls: [{ name: "f", arguments: { text: "x".repeat(4_000_001) } }] }],
+    ["OpenAI's shape", { choices: [{ message: { content: "x".repeat(4_000_001) } }] }],
+  ])("refuses an answer of more %s than anybody asked for, streamed or not", async (_what, output) => {
+    const model = createWorkersAI({ run: () => Promise.resolve(output) }, { timeouts: patient });
+    expect(await failureOf(model.chat(callOf(cardFor("m"))))).toMatchObject({ code: "upstream_invalid_response" });
+    expect(await failureOf(model.stream(callOf(cardFor("m"))))).toMatchObject({ code: "upstream_invalid_response" });
+  });
+
+  it.each([
+    ["404", 400],
+    ["429", 429],
+    ["401", 403],
+    ["503", null],
+  ])("names the status that is documented with the code of %s, if one is", async (behaviour, upstreamStatus) => {
+    const model = createWorkersAI(scriptedBinding({ passesSignal: true }), { timeouts: patient });
+    expect((await failureOf(model.chat(callOf(cardFor(behaviour))))).upstreamStatus).toBe(upstreamStatus);
   });
 
   it("asks for JSON whole, and streams it in one piece", async () => {
