@@ -41,11 +41,13 @@ export function collectParts(): {
           result.refusal = (result.refusal ?? "") + hold(part.text);
           break;
         case "tool-call-delta":
+          hold((part.id ?? "") + (part.name ?? ""));
           addToCall(calls, { ...part, arguments: hold(part.arguments) });
           break;
         case "thinking-delta":
           break;
         case "thinking-end":
+          hold(part.block.type === "thinking" ? part.block.thinking : part.block.data);
           thinking.push(part.block);
           break;
         case "logprobs":

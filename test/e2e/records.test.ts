@@ -105,7 +105,10 @@ describe("a trace", () => {
     const reply = await ask("scripted/401", question);
     const { spans } = await traceOf(key, reply.traceId);
     const call = spans.find((span) => span.name === "chat 401");
-    expect(call).toMatchObject({ status: "error", attributes: { "error.type": "upstream_auth" } });
+    expect(call).toMatchObject({
+      status: "error",
+      attributes: { "error.type": "upstream_auth", "http.response.status_code": 401 },
+    });
   });
 });
 

@@ -72,7 +72,7 @@ export async function startStack({
 
 /** The worker's own word on what went wrong; the rest of wrangler's output is noise here. */
 function showFailure(line: string): void {
-  if (line.startsWith('{"level":"error"')) process.stderr.write(`${line}\n`);
+  if (/^\{"level":"(?:error|warning)"/.test(line)) process.stderr.write(`${line}\n`);
 }
 
 /** The default weights are too small for the prompt that every other model gets. */
