@@ -66,7 +66,7 @@ async function call(chat: ChatModel["chat"], { isStream = false, tookMs = 0, ...
     ...options,
   } as unknown as RequestScope; // of the principal, what a usage row says
   const attempt = {
-    candidate: { card, maxOutputTokens: 500, boundMicros: 0 },
+    candidate: { card, maxOutputTokens: 500, boundMicros: 0, leastBoundMicros: 0 },
     request: { model: "auto", messages: [{ role: "user" as const, content: "Hello?" }] },
     identity: { principal: scope.principal, traceId: trace.traceId, extension: undefined, prompt: null },
     hold,
