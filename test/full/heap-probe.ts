@@ -41,7 +41,7 @@ export async function openHeapProbe({
         resolve(usedBytes);
       });
       socket.send(JSON.stringify({ id: lastId, method }));
-      void wake();
+      wake().catch(() => undefined);
     });
   return async () => {
     await call("HeapProfiler.collectGarbage");
