@@ -73,17 +73,13 @@ export async function streamCompletion(
     const run =
       "answer" in source ? ready(source.answer) : relay(source, { prepared, grounding, attempts }, scope, deps);
     const abandon = async (cause?: AppError) => {
-      if ("stream" in source) await source.stream.abandon(cause);
+      // A stream that has failed already refuses to be cancelled, with what it failed with.
+      if ("stream" in source) await source.stream.abandon(cause).catch(() => undefined);
     };
     const parts = toTimedStream(finish(run, { id, prepared, origin, claimed, abandon }, scope, deps), {
       deadlineMs: scope.deadlineMs ?? deps.clock() + deps.totalTimeoutMs,
       clock: deps.clock,
       abandon,
-      // Nobody may come for the rest: what others wait for is let go here.
-      onLate(cause) {
-        if ("lead" in claimed) claimed.lead.release();
-        prepared.hold.settle({ outcome: codeOf(cause) });
-      },
     });
     const model = "answer" in source ? source.answer.model : source.candidate().card.id;
     return { id, createdMs: prepared.startMs, model, routeReason: prepared.plan.reason, cache: origin.cache, parts };

@@ -6,8 +6,8 @@ const lookAgainMs = 1_000;
 
 /**
  * A generator as a stream that does nothing ahead of its reader. A reader that does not come for more before the deadline has
- * left: `abandon` ends what the generator reads from, and `onLate` lets go of what others wait for. While the generator itself
- * is what takes so long, its own timeouts end it.
+ * left: what the generator reads from is abandoned, and the generator ends where it stands. While the generator itself is what
+ * takes so long, its own timeouts end it.
  */
 export function toTimedStream<Part>(
   parts: AsyncGenerator<Part>,
@@ -15,32 +15,37 @@ export function toTimedStream<Part>(
     deadlineMs,
     clock,
     abandon,
-    onLate,
   }: {
     deadlineMs: number;
     clock: Clock;
+    /** Never rejects. */
     abandon(cause?: AppError): Promise<void>;
-    onLate(cause: AppError): void;
   },
 ): ReadableStream<Part> {
   let isPulling = false;
+  let late: AppError | null = null;
   let timer: ReturnType<typeof setTimeout> | undefined;
 
+  const end = async (cause?: AppError) => {
+    clearTimeout(timer);
+    await abandon(cause);
+    await parts.return(undefined);
+  };
   const look = () => {
     if (isPulling) {
       timer = setTimeout(look, lookAgainMs);
       return;
     }
-    const cause = new AppError("client_closed_request", "The client did not read the answer in time.");
-    void abandon(cause)
-      .catch(() => undefined)
-      .then(() => onLate(cause));
+    late = new AppError("client_closed_request", "The client did not read the answer in time.");
+    void end(late);
   };
   timer = setTimeout(look, Math.max(0, deadlineMs - clock()));
 
   return new ReadableStream<Part>(
     {
       async pull(controller) {
+        // Whoever comes after all must not take what there was for the whole.
+        if (late !== null) throw late;
         isPulling = true;
         try {
           const { done, value } = await parts.next();
@@ -54,11 +59,7 @@ export function toTimedStream<Part>(
           isPulling = false;
         }
       },
-      async cancel() {
-        clearTimeout(timer);
-        await abandon();
-        await parts.return(undefined);
-      },
+      cancel: () => end(),
     },
     { highWaterMark: 0 },
   );
