@@ -4,6 +4,7 @@ import { mayUse, refuseDisallowed } from "../core/refuse-disallowed.ts";
 import { chooseRoute, listObstacles, type RouteInput, type RoutePlan } from "./choose-route.ts";
 import { contextForm } from "./context-form.ts";
 import { estimateTokens, measurePrompt } from "./estimate-tokens.ts";
+import { nameModels } from "./name-models.ts";
 import { normaliseRequest } from "./normalise-request.ts";
 import type { GatewayDeps } from "./request-scope.ts";
 
@@ -35,7 +36,8 @@ export interface RouteExplanation {
 }
 
 /** The decision that a request would meet, without a call or a guardrail; refuses what routing would refuse. */
-export function explainRoute(asked: ChatRequest, principal: Principal, deps: RoutingDeps): RouteExplanation {
+export function explainRoute(given: ChatRequest, principal: Principal, deps: RoutingDeps): RouteExplanation {
+  const asked = nameModels(given, deps.models);
   refuseDisallowed(asked, principal);
   const input = routeInputOf(normaliseRequest(asked), principal, deps);
   const plan = chooseRoute(input);
