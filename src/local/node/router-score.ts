@@ -1,5 +1,6 @@
 import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
+import { pipeline } from "node:stream/promises";
 import { z } from "zod";
 import { scorePrompt } from "../../gateway/router/router-model.ts";
 import { shippedModel } from "../../gateway/router/shipped-model.ts";
@@ -24,18 +25,27 @@ function readPromptOf(text: string): string {
   return row.data.prompt;
 }
 
-async function scoreFile(path: string): Promise<void> {
+async function* scoreFile(path: string): AsyncGenerator<string> {
   const model = shippedModel();
   const input = createReadStream(path, "utf8");
   let number = 0;
   for await (const text of createInterface({ input, crlfDelay: Infinity })) {
     number++;
     try {
-      process.stdout.write(`${JSON.stringify({ score: scorePrompt(model, readPromptOf(text)) })}\n`);
+      yield `${JSON.stringify({ score: scorePrompt(model, readPromptOf(text)) })}\n`;
     } catch (cause) {
-      throw new Error(`${path}, line ${number}: ${cause instanceof Error ? cause.message : String(cause)}.`, { cause });
+      throw new Error(`${path}, line ${number}: ${messageOf(cause)}.`, { cause });
     }
   }
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}
+
+/** Whoever reads the output may stop before its end, as `head` does. */
+function isClosedPipe(cause: unknown): boolean {
+  return cause instanceof Error && "code" in cause && cause.code === "EPIPE";
 }
 
 const [path, ...more] = process.argv.slice(2);
@@ -44,8 +54,9 @@ else if (path === undefined || more.length > 0) {
   process.stderr.write(usage);
   process.exitCode = 2;
 } else {
-  await scoreFile(path).catch((cause: unknown) => {
-    process.stderr.write(`${cause instanceof Error ? cause.message : String(cause)}\n`);
+  await pipeline(scoreFile(path), process.stdout, { end: false }).catch((cause: unknown) => {
+    if (isClosedPipe(cause)) return;
+    process.stderr.write(`${messageOf(cause)}\n`);
     process.exitCode = 1;
   });
 }

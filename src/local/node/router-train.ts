@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { crossBenchmarks, crossValidate } from "./router/cross-validate.ts";
 import { scoreKeywords } from "./router/keyword-score.ts";
-import { curveOf, tableOf } from "./router/report-router.ts";
+import { costTableOf, curveOf, tableOf } from "./router/report-router.ts";
 import { defaultDataPath, readRoutingRows, type RoutingRow } from "./router/routing-rows.ts";
 import { trainRouter } from "./router/train-router.ts";
 
@@ -38,7 +38,9 @@ async function train(all: readonly RoutingRow[]): Promise<void> {
     { name: "learned: unseen domains (8 folds)", runs: unseenDomains },
     { name: "learned: the other benchmark only", runs: [crossBenchmarks(all)] },
   ];
-  process.stdout.write(`${all.length} prompts\n\n${tableOf(all, ways)}\n\n${curveOf(all, unseenPrompts)}\n`);
+  process.stdout.write(
+    `${all.length} prompts\n\n${tableOf(all, ways)}\n\n${curveOf(all, unseenPrompts)}\n\n${costTableOf(all, unseenPrompts)}\n`,
+  );
   if (values["dry-run"] === true) return;
   const model = { ...trainRouter(all), quantiles: quantilesOf(unseenPrompts[0] ?? []) };
   await writeFile(weightsPath, `${JSON.stringify(model)}\n`);

@@ -11,14 +11,14 @@ const choice = "Which planet is the largest?\nA. Mars\nB. Jupiter\nC. Venus\nD. 
 describe("the shipped weights", () => {
   it.each([
     ["", -0.1070274],
-    ["Hello", -0.10574842],
-    ["What is the capital of France?", -0.10132476],
+    ["Hello", -0.10571656],
+    ["What is the capital of France?", -0.10115423],
     [
       "Ann has 24 pencils, Ben has half as many, and Cem has 3 more than both. How many have they in total?",
-      0.17038523,
+      0.17021725,
     ],
-    [choice, 0.05974653],
-    ["Warum ist der Himmel blau?", -0.10177359],
+    [choice, 0.0581193],
+    ["Warum ist der Himmel blau?", -0.10194113],
   ])("score %j as recorded", (prompt, recorded) => {
     expect(score(prompt)).toBeCloseTo(recorded, 6);
   });

@@ -1,5 +1,5 @@
 import type { RoutingRow } from "./routing-rows.ts";
-import { measureRouting, qualityCurve, type RoutingMetrics } from "./routing-metrics.ts";
+import { measureRouting, qualityCurve, recoveredByCost, type RoutingMetrics } from "./routing-metrics.ts";
 
 /** One way of scoring; several runs (seeds) are averaged. */
 export interface ScoredWay {
@@ -45,6 +45,25 @@ export function curveOf(rows: readonly RoutingRow[], runs: readonly (readonly nu
   });
   const head = ["strong calls", "right", "lead recovered", "shuffled", "lift", "strong text", "lift at equal text"];
   return markdown([head, ...lines]);
+}
+
+/** English prose. */
+const charactersPerToken = 4;
+/** About what vendors charge for a token of an answer, in tokens of a prompt. */
+const outputRate = 4;
+
+/** How much of the lead is recovered over all costs, when calls cost their text, and when what costs less goes first. */
+export function costTableOf(rows: readonly RoutingRow[], runs: readonly (readonly number[])[]): string {
+  const lines = [0, 50, 250].map((answerTokens) => {
+    const costs = rows.map(({ prompt }) => prompt.length / charactersPerToken + answerTokens * outputRate);
+    const byCost = (scores: readonly number[]) => scores.map((score, at) => score / (costs[at] ?? 1));
+    const areas = [
+      mean(runs.map((scores) => recoveredByCost(rows, scores, costs))),
+      mean(runs.map((scores) => recoveredByCost(rows, byCost(scores), costs))),
+    ];
+    return [`${answerTokens} tokens`, ...areas.map((area) => area.toFixed(3))];
+  });
+  return markdown([["answers of", "by score", "by score per cost"], ...lines]);
 }
 
 /** The share of all prompt text that goes to the strong model with the k highest scores, for k from 0 to all. */

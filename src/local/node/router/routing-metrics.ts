@@ -38,3 +38,24 @@ export function measureRouting(outcomes: readonly Outcome[], scores: readonly nu
   const reaches = (share: number) => recovered.findIndex((value) => value >= share - 1e-9) / last;
   return { apgr: area, cpt50: reaches(0.5), cpt80: reaches(0.8) };
 }
+
+/** The same area over all costs instead of all shares of calls, where one call costs more than another; random is 0.5. */
+export function recoveredByCost(
+  outcomes: readonly Outcome[],
+  scores: readonly number[],
+  costs: readonly number[],
+): number {
+  const order = outcomes
+    .map((_outcome, at) => at)
+    .toSorted((left, right) => (scores[right] ?? 0) - (scores[left] ?? 0));
+  const gainOf = (at: number) => (outcomes[at]?.strong ?? 0) - (outcomes[at]?.weak ?? 0);
+  const lead = order.reduce((total, at) => total + gainOf(at), 0);
+  const whole = costs.reduce((total, cost) => total + cost, 0);
+  let gained = 0;
+  let area = 0;
+  for (const at of order) {
+    area += (gained + gainOf(at) / 2) * (costs[at] ?? 0);
+    gained += gainOf(at);
+  }
+  return area / (lead * whole);
+}

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { measureRouting, qualityCurve } from "../../../../src/local/node/router/routing-metrics.ts";
+import { measureRouting, qualityCurve, recoveredByCost } from "../../../../src/local/node/router/routing-metrics.ts";
 
 // Of four prompts the strong model saves the first two; both get the third right, and none the last.
 const outcomes = [
@@ -22,4 +22,13 @@ it.each([
 
 it("equal scores share what they gain", () => {
   expect(qualityCurve(outcomes, [2, 1, 1, 0])).toEqual([0.25, 0.5, 0.625, 0.75, 0.75]);
+});
+
+it("where all calls cost the same, cost is calls", () => {
+  expect(recoveredByCost(outcomes, [4, 3, 2, 1], [5, 5, 5, 5])).toBeCloseTo(0.75, 10);
+});
+
+it("a gain that costs nearly everything recovers half of it on the way", () => {
+  expect(recoveredByCost(outcomes, [4, 3, 2, 1], [1e-9, 1, 1e-9, 1e-9])).toBeCloseTo(0.75, 6);
+  expect(recoveredByCost(outcomes, [4, 3, 2, 1], [1, 1e-9, 1e-9, 1e-9])).toBeCloseTo(0.25, 6);
 });
