@@ -1,4 +1,4 @@
-import { bucketCount, readPrompt, type PromptFeatures } from "./read-prompt.ts";
+import { readPrompt, type PromptFeatures } from "./read-prompt.ts";
 
 /** Weights for prompts of one form: with answers to choose from, or open. */
 export interface FormWeights {
@@ -40,18 +40,11 @@ export function loadModel({ options, open, rarity, wordWeights, quantiles }: Sto
   return {
     options,
     open,
-    rarity: decode(rarity.bytes, new Uint8Array(bucketCount)),
-    wordWeights: decode(wordWeights.bytes, new Int8Array(bucketCount)),
+    rarity: Uint8Array.from(Buffer.from(rarity.bytes, "base64")),
+    wordWeights: Int8Array.from(Buffer.from(wordWeights.bytes, "base64")),
     wordStep: wordWeights.step / rarity.step,
     quantiles,
   };
-}
-
-/** A loop: `Uint8Array.from` takes several times as long, and the first request waits for it. */
-function decode<T extends Uint8Array | Int8Array>(bytes: string, values: T): T {
-  const text = atob(bytes);
-  for (let at = 0; at < values.length; at++) values[at] = text.charCodeAt(at);
-  return values;
 }
 
 /**

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { readPrompt, structureNames } from "../../../src/gateway/router/read-prompt.ts";
+import { bucketCount, readPrompt, structureNames } from "../../../src/gateway/router/read-prompt.ts";
 import { scorePrompt } from "../../../src/gateway/router/router-model.ts";
+import stored from "../../../src/gateway/router/weights.json" with { type: "json" };
 import { shippedModel } from "../../../src/gateway/router/shipped-model.ts";
 import { thresholdFor } from "../../../src/gateway/score-complexity.ts";
 
@@ -9,6 +10,16 @@ const valueOf = (name: string, prompt: string) => readPrompt(prompt).structure[s
 const choice = "Which planet is the largest?\nA. Mars\nB. Jupiter\nC. Venus\nD. Saturn\nAnswer:";
 
 describe("the shipped weights", () => {
+  it("are those of what is read from a prompt", () => {
+    const { options, open, rarity, wordWeights, quantiles } = shippedModel();
+    expect(stored.structure, "run `npm run router:train`").toEqual(structureNames);
+    for (const form of [options, open]) {
+      for (const values of [form.mean, form.deviation, form.weight]) expect(values).toHaveLength(structureNames.length);
+    }
+    for (const bytes of [rarity, wordWeights]) expect(bytes).toHaveLength(bucketCount);
+    expect(quantiles).toHaveLength(101);
+  });
+
   it.each([
     ["", -0.1070274],
     ["Hello", -0.10571656],
