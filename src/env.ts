@@ -51,6 +51,9 @@ export const settingsSchema = z.object({
   /** …for so long; doubled, up to a minute, by every probe that fails. */
   PARAPET_BREAKER_COOLDOWN_MS: wholeNumber.min(100).default(5_000),
 
+  /** The share of usual prompts that `auto` sends beyond the fast tier: docs/routing.md. */
+  PARAPET_ROUTER_STRONG_SHARE: z.coerce.number().min(0).max(1).default(0.5),
+
   /** `grounded-answer-small` suits models below about a billion parameters. */
   PARAPET_GROUNDED_PROMPT: z.enum(["grounded-answer", "grounded-answer-small"]).default("grounded-answer"),
   PARAPET_CONTENT_RETENTION_DAYS: wholeNumber.default(30),

@@ -127,6 +127,7 @@ export async function createServices(env: Env, settings: Settings): Promise<Serv
     ...(settings.PARAPET_ENVIRONMENT === "local"
       ? { reportFailure: (failure) => logWarning("model.call_failed", { ...failure }) }
       : {}),
+    strongShare: settings.PARAPET_ROUTER_STRONG_SHARE,
     orphanAfterMs: settings.PARAPET_ORPHAN_AFTER_MS,
     totalTimeoutMs: settings.PARAPET_TOTAL_TIMEOUT_MS,
     responseCache: {

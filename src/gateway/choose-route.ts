@@ -1,9 +1,10 @@
 import { AppError } from "../core/errors.ts";
 import type { ChatRequest } from "../core/chat.ts";
-import { tiers, type ModelCapability, type ModelCard, type Tier } from "../core/model.ts";
+import { tiers, type ModelCard, type Tier } from "../core/model.ts";
 import { upperBoundOf } from "../core/money.ts";
 import type { PromptSize } from "./estimate-tokens.ts";
 import { modelNotFound } from "./model-not-found.ts";
+import { obstacleOf } from "./obstacle.ts";
 import { scoreComplexity } from "./score-complexity.ts";
 
 /** A model that may answer, and what it can cost at most: with its cap, and with the lowest. */
@@ -22,6 +23,16 @@ export interface RoutePlan {
   candidates: [Candidate, ...Candidate[]];
   /** A sentence a person can read. */
   reason: string;
+  /** The predicted gain of a strong model, and what it was held against; `null` where it had no part in the choice. */
+  score: number | null;
+  threshold: number | null;
+}
+
+interface TierChoice {
+  tier: Tier;
+  reason: string;
+  score?: number;
+  threshold?: number;
 }
 
 export interface RouteInput {
@@ -31,6 +42,8 @@ export interface RouteInput {
   /** Tokens that the caller wrote: the sources of a grounded question make it no harder. */
   ownTokens: number;
   models: { find(id: string): ModelCard | null; listForTier(tier: Tier): ModelCard[]; list(): ModelCard[] };
+  /** The share of usual prompts that `auto` sends beyond the fast tier, 0 to 1. */
+  strongShare: number;
   /** Whether the caller may be answered by a model; without it, by every one. */
   mayUse?: (card: ModelCard) => boolean;
 }
@@ -68,6 +81,22 @@ export function chooseRoute(given: RouteInput): RoutePlan {
   return routeModel(input, model);
 }
 
+/** Of the models that the request could mean, those that are no candidates, and why. */
+export function listObstacles(given: RouteInput, { candidates }: RoutePlan): { card: ModelCard; obstacle: AppError }[] {
+  const input = { ...given, models: permitted(given) };
+  const { model, parapet } = input.request;
+  const isTier = model === "auto" || tiers.some((name) => name === model);
+  const meant = isTier
+    ? tiers.flatMap((tier) => input.models.listForTier(tier))
+    : [model, ...(parapet?.fallbacks ?? [])].flatMap((id) => input.models.find(id) ?? []);
+  return meant
+    .filter((card) => candidates.every((candidate) => candidate.card.id !== card.id))
+    .map((card) => ({
+      card,
+      obstacle: obstacleOf(card, input) ?? budgetTooSmall(toCandidate(card, input).boundMicros, budgetOf(input)),
+    }));
+}
+
 /** To a caller's route, models that it may not use do not exist. */
 function permitted({ models, mayUse }: RouteInput): RouteInput["models"] {
   if (mayUse === undefined) return models;
@@ -90,7 +119,8 @@ function routeModel(input: RouteInput, id: string): RoutePlan {
   const [first, ...rest] = candidates.filter(({ boundMicros }) => boundMicros <= budget);
   if (first !== undefined) {
     const note = first.card.id === id ? "" : `, which cannot serve it; ${first.card.id} can`;
-    return { tier: first.card.tier, candidates: [first, ...rest], reason: `the request names ${id}${note}` };
+    const reason = `the request names ${id}${note}`;
+    return { tier: first.card.tier, candidates: [first, ...rest], reason, score: null, threshold: null };
   }
   const [cheapest] = candidates.toSorted((left, right) => left.boundMicros - right.boundMicros);
   if (cheapest !== undefined) throw budgetTooSmall(cheapest.boundMicros, budget);
@@ -115,17 +145,19 @@ function notFound({ models }: RouteInput, id: string, param: string): AppError {
   );
 }
 
-function chooseTier({ request, ownTokens }: RouteInput): { tier: Tier; reason: string } {
+function chooseTier({ request, ownTokens, strongShare }: RouteInput): TierChoice {
   if (request.parapet?.requires_reasoning === true)
     return { tier: "reasoning", reason: "auto: the request requires reasoning" };
   if (request.parapet?.latency_critical === true)
     return { tier: "fast", reason: "auto: the request is latency critical" };
-  const { tier, score, signals } = scoreComplexity(request, ownTokens);
-  const why = signals.length === 0 ? "no sign of complexity" : signals.join(", ");
-  return { tier, reason: `auto: complexity ${score.toFixed(2)} (${why}) asks for ${tier}` };
+  const { tier, score, threshold, floor } = scoreComplexity(request, ownTokens, strongShare);
+  const scored = `auto: score ${score.toFixed(4)}`;
+  if (floor !== null) return { tier, reason: `${scored}, but ${floor}: at least ${tier}`, score, threshold };
+  const side = score < threshold ? "below" : "not below";
+  return { tier, reason: `${scored} is ${side} ${threshold.toFixed(4)}: ${tier}`, score, threshold };
 }
 
-function routeTier(input: RouteInput, { tier, reason }: { tier: Tier; reason: string }): RoutePlan {
+function routeTier(input: RouteInput, { tier, reason, score, threshold }: TierChoice): RoutePlan {
   const budget = budgetOf(input);
   const order: Tier[] = [tier, ...fallbackTiers[tier]];
   const usableOf = (names: Tier[]) =>
@@ -144,66 +176,17 @@ function routeTier(input: RouteInput, { tier, reason }: { tier: Tier; reason: st
       : wanted.length === 0
         ? `; no ${tier} model can serve it, ${first.card.tier} can`
         : "";
-    return { tier: first.card.tier, candidates: [first, ...rest], reason: reason + note };
+    return {
+      tier: first.card.tier,
+      candidates: [first, ...rest],
+      reason: reason + note,
+      score: score ?? null,
+      threshold: threshold ?? null,
+    };
   }
   const cheapest = usableOf(order).toSorted((left, right) => left.boundMicros - right.boundMicros)[0];
   if (cheapest !== undefined) throw budgetTooSmall(cheapest.boundMicros, budget);
   throw noModel(input, order);
-}
-
-/** Why a model cannot serve a request at all, or `null`. */
-function obstacleOf(card: ModelCard, { request, prompt }: RouteInput): AppError | null {
-  if (request.parapet?.sensitive === true && !card.staysAtEdge) {
-    return new AppError("invalid_request", `${card.id} leaves the edge, and the request is marked sensitive.`, {
-      param: "parapet.sensitive",
-    });
-  }
-  const missing = neededCapabilities(request).find((capability) => !card.capabilities.includes(capability));
-  if (missing !== undefined) {
-    return new AppError("unsupported_parameter", `${card.id} does not support ${missing}.`, {
-      param: paramOf[missing],
-    });
-  }
-  if (card.price === null) {
-    return new AppError(
-      "price_unknown",
-      `The price of ${card.id} is not known, so its cost cannot be bounded: set one in PARAPET_PRICES.`,
-    );
-  }
-  if (prompt.expected >= card.contextWindow) {
-    return new AppError(
-      "context_length_exceeded",
-      `The request has about ${prompt.expected} tokens; ${card.id} takes ${card.contextWindow}.`,
-      {
-        param: "messages",
-      },
-    );
-  }
-  return null;
-}
-
-const paramOf = {
-  tools: "tools",
-  json_schema: "response_format",
-  images: "messages",
-  reasoning: "reasoning_effort",
-  audio: "messages",
-  files: "messages",
-  logprobs: "logprobs",
-} satisfies Record<ModelCapability, string>;
-
-function neededCapabilities(request: ChatRequest): ModelCapability[] {
-  const needed: ModelCapability[] = [];
-  if (request.tools !== undefined) needed.push("tools");
-  if (request.response_format?.type === "json_schema") needed.push("json_schema");
-  const kinds = new Set(
-    request.messages.flatMap(({ content }) => (Array.isArray(content) ? content.map((part) => part.type) : [])),
-  );
-  if (kinds.has("image_url")) needed.push("images");
-  if (kinds.has("input_audio")) needed.push("audio");
-  if (kinds.has("file")) needed.push("files");
-  if (request.logprobs === true) needed.push("logprobs");
-  return needed;
 }
 
 function toCandidate(card: ModelCard, { request, prompt }: RouteInput): Candidate {

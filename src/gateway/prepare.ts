@@ -1,5 +1,5 @@
 import { AppError } from "../core/errors.ts";
-import { mayUse, refuseDisallowed } from "../core/refuse-disallowed.ts";
+import { refuseDisallowed } from "../core/refuse-disallowed.ts";
 import { textOf, type ChatRequest } from "../core/chat.ts";
 import type { Verdict } from "../core/verdict.ts";
 import { GuardrailError } from "../guardrails/guardrail-error.ts";
@@ -7,11 +7,10 @@ import { attribute } from "../telemetry/attributes.ts";
 import { codeOf, noUsage, usageRow, type CallIdentity } from "./account-call.ts";
 import { contractOf, type AnswerContract } from "./answer-contract.ts";
 import { chooseRoute, type RoutePlan } from "./choose-route.ts";
-import { contextForm } from "./context-form.ts";
-import { estimateTokens, measurePrompt } from "./estimate-tokens.ts";
 import { nameModels } from "./name-models.ts";
 import { normaliseRequest } from "./normalise-request.ts";
 import { openHold, type Hold } from "./hold.ts";
+import { routeInputOf } from "./plan-route.ts";
 import type { GatewayDeps, RequestScope } from "./request-scope.ts";
 import { noSuchCollection, type SearchableCollection } from "./searchable-collection.ts";
 import { traceVerdicts } from "./trace-verdicts.ts";
@@ -31,9 +30,6 @@ export interface Prepared {
   startMs: number;
 }
 
-/** What `boundTokens` says of prose, for sources that are not there yet; `ground` reserves what is missing. */
-const boundPerToken = 3;
-
 /** Cheap refusals first, then the route, then one hop to the meter; nothing before that hop costs money. */
 export async function prepare(given: ChatRequest, scope: RequestScope, deps: GatewayDeps): Promise<Prepared> {
   const startMs = deps.clock();
@@ -47,17 +43,9 @@ export async function prepare(given: ChatRequest, scope: RequestScope, deps: Gat
   const prompt = isGrounded ? deps.prompts.current(deps.groundedPrompt) : null;
   const identity = { principal: scope.principal, traceId: scope.trace.traceId, extension: request.parapet, prompt };
 
-  const own = measurePrompt(screened.request);
-  const room =
-    prompt === null ? 0 : contextForm[deps.groundedPrompt].maxTokens + estimateTokens(prompt.system + prompt.user);
-  const size = { expected: own.expected + room, bound: own.bound + room * boundPerToken };
-  const plan = chooseRoute({
-    request: screened.request,
-    prompt: size,
-    ownTokens: own.expected,
-    models: deps.models,
-    mayUse: (card) => mayUse(scope.principal, card),
-  });
+  const input = routeInputOf(screened.request, scope.principal, deps);
+  const size = input.prompt;
+  const plan = chooseRoute(input);
   scope.trace.root.set({
     [attribute.routeReason]: plan.reason,
     [attribute.routeCandidates]: plan.candidates.map(({ card }) => card.id),

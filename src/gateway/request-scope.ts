@@ -33,6 +33,8 @@ export interface GatewayDeps {
   meterOf(principal: Principal): Meter;
   /** `null` when the project has no such collection. */
   findCollection(projectId: string, id: string): Promise<SearchableCollection | null>;
+  /** The share of usual prompts that `auto` sends beyond the fast tier, 0 to 1. */
+  strongShare: number;
   orphanAfterMs: number;
   totalTimeoutMs: number;
   /** What this isolate knows of the providers' health and limits. */

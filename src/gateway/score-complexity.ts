@@ -1,77 +1,52 @@
 import { textOf, type ChatRequest } from "../core/chat.ts";
 import type { Tier } from "../core/model.ts";
+import { scorePrompt } from "./router/router-model.ts";
+import { shippedModel } from "./router/shipped-model.ts";
 
 export interface Complexity {
-  /** 0 (a greeting) to 1. */
-  score: number;
   tier: Tier;
-  /** Names of the signals that counted, for the reason given to the caller. */
-  signals: string[];
+  /** What a strong model is expected to gain on the last user message: see `scorePrompt`. */
+  score: number;
+  /** What the score was held against: reached by `standard` and `reasoning`, missed by `fast`. */
+  threshold: number;
+  /** What asks for more than the score does, or `null`. */
+  floor: string | null;
 }
 
-interface Signal {
-  name: string;
-  weight: number;
-  applies(facts: Facts): boolean;
-}
+/** Of the calls beyond the fast tier, those that go to reasoning. */
+const reasoningPart = 0.2;
+/** The router learned from prompts of up to 4,800 characters. */
+const longPromptTokens = 1_500;
+/** Beyond every score. */
+const bounds = { lowest: -2, highest: 2 };
 
-interface Facts {
-  question: string;
-  promptTokens: number;
-  request: ChatRequest;
-}
-
-/**
- * Structure before keywords: keyword scoring is at chance (LiteLLM's own benchmark: AUC 0.524), so words weigh little here
- * and length, code, numbers and machine-readable output weigh more. A hand-set first cut, not a measured router.
- */
-const signals: Signal[] = [
-  { name: "long prompt", weight: 0.2, applies: ({ promptTokens }) => promptTokens > 1_500 },
-  { name: "very long prompt", weight: 0.25, applies: ({ promptTokens }) => promptTokens > 8_000 },
-  { name: "long question", weight: 0.15, applies: ({ question }) => question.length > 600 },
-  {
-    name: "code",
-    weight: 0.2,
-    applies: ({ question }) => /```|\b(?:function|class|def|SELECT|import)\b[^.?!\n]*[({;:]/.test(question),
-  },
-  {
-    name: "mathematics",
-    weight: 0.25,
-    applies: ({ question }) => /\d\s*[-+*/^=<>]\s*\d|\\(?:frac|int|sum)|√|∫/.test(question),
-  },
-  {
-    name: "several numbers",
-    weight: 0.1,
-    applies: ({ question }) => (question.match(/\d+(?:[.,]\d+)?/g)?.length ?? 0) >= 3,
-  },
-  { name: "several questions", weight: 0.15, applies: ({ question }) => (question.match(/\?/g)?.length ?? 0) >= 2 },
-  {
-    name: "steps or comparison",
-    weight: 0.15,
-    applies: ({ question }) => /\b(?:step by step|compare|prove|derive|trade-?offs?|why)\b/i.test(question),
-  },
-  { name: "tools", weight: 0.25, applies: ({ request }) => request.tools !== undefined },
-  { name: "JSON schema", weight: 0.15, applies: ({ request }) => request.response_format?.type === "json_schema" },
-  { name: "long conversation", weight: 0.1, applies: ({ request }) => request.messages.length > 8 },
-  {
-    name: "reasoning effort",
-    weight: 0.4,
-    applies: ({ request }) => ["medium", "high", "xhigh"].includes(request.reasoning_effort ?? ""),
-  },
-];
-
-const standardFrom = 0.2;
-const reasoningFrom = 0.6;
-
-/** Reads the last user message and the request's shape. Pure. */
-export function scoreComplexity(request: ChatRequest, promptTokens: number): Complexity {
+/** Reads the last user message and the request's shape; the earlier conversation is not scored. Pure. */
+export function scoreComplexity(request: ChatRequest, promptTokens: number, strongShare: number): Complexity {
   const last = request.messages.findLast((message) => message.role === "user");
-  const facts = { question: last === undefined ? "" : textOf(last), promptTokens, request };
-  const found = signals.filter((signal) => signal.applies(facts));
-  const score = Math.min(
-    1,
-    found.reduce((total, signal) => total + signal.weight, 0),
-  );
-  const tier = score >= reasoningFrom ? "reasoning" : score >= standardFrom ? "standard" : "fast";
-  return { score, tier, signals: found.map((signal) => signal.name) };
+  const score = scorePrompt(shippedModel(), last === undefined ? "" : textOf(last));
+  const standardFrom = thresholdFor(strongShare);
+  const reasoningFrom = thresholdFor(strongShare * reasoningPart);
+  if (score >= reasoningFrom) return { tier: "reasoning", score, threshold: reasoningFrom, floor: null };
+  if (score >= standardFrom) return { tier: "standard", score, threshold: standardFrom, floor: null };
+  const floor = floorOf(request, promptTokens);
+  return { tier: floor === null ? "fast" : "standard", score, threshold: standardFrom, floor };
+}
+
+/** The score that this share of usual prompts reaches. A gain lies between -1 and 1, so that 0 is nobody's and 1 everybody's. */
+export function thresholdFor(share: number): number {
+  if (share <= 0) return bounds.highest;
+  if (share >= 1) return bounds.lowest;
+  const { quantiles } = shippedModel();
+  const place = (1 - share) * (quantiles.length - 1);
+  const below = quantiles[Math.floor(place)] ?? bounds.lowest;
+  const above = quantiles[Math.ceil(place)] ?? bounds.highest;
+  return below + (above - below) * (place - Math.floor(place));
+}
+
+/** What the router did not learn from and small models are known to be poor at. */
+function floorOf(request: ChatRequest, promptTokens: number): string | null {
+  if (["medium", "high", "xhigh"].includes(request.reasoning_effort ?? "")) return "it asks for reasoning effort";
+  if (request.tools !== undefined) return "it has tools";
+  if (promptTokens > longPromptTokens) return "its prompt is long";
+  return null;
 }

@@ -23,6 +23,7 @@ import { registerKeyRoutes } from "./routes/keys.ts";
 import { registerMessageRoutes } from "./routes/messages.ts";
 import { registerModelRoutes } from "./routes/models.ts";
 import { registerResponseRoutes } from "./routes/responses.ts";
+import { registerRouteRoutes } from "./routes/route.ts";
 import { registerToolRoutes } from "./routes/tools.ts";
 import { registerTraceRoutes } from "./routes/traces.ts";
 import { registerUsageExportRoute } from "./routes/usage-export.ts";
@@ -70,6 +71,7 @@ export function createApp(loadServices: (env: Env) => Promise<Services>): App {
   registerUsageRoutes(app);
   registerUsageExportRoute(app);
   registerAuditRoutes(app);
+  registerRouteRoutes(app);
   registerToolRoutes(app);
   registerTraceRoutes(app);
   registerEvalRoutes(app);

@@ -72,6 +72,13 @@ export const routeCases: Readonly<Record<string, RouteCase>> = {
     body: { model: "scripted/embed", input: "hello" },
     status: 200,
   },
+  "POST /v1/route": {
+    scope: "chat",
+    action: "POST /v1/route",
+    path: () => "/v1/route",
+    body: chatBody("scripted/ok"),
+    status: 200,
+  },
   "POST /v1/tools/openapi": {
     scope: "chat",
     action: "POST /v1/tools/openapi",

@@ -47,7 +47,7 @@ async function play(models: string[], script: ("ok" | AppError)[], options: Play
     return { ...made, card: { ...made.card, contextWindow: windows[id] ?? 1_000 } };
   });
   if (first === undefined) throw new Error("a plan has a candidate");
-  const plan: RoutePlan = { tier: "fast", candidates: [first, ...rest], reason: "test" };
+  const plan: RoutePlan = { tier: "fast", candidates: [first, ...rest], reason: "test", score: null, threshold: null };
   const attempts: Attempt[] = [];
   const waits: number[] = [];
   const bounds: number[] = [];

@@ -34,6 +34,7 @@ function route(
   cards: ModelCard[] = all,
   promptTokens = 100,
   permits: (card: ModelCard) => boolean = () => true,
+  strongShare = 0.5,
 ) {
   const request = chatRequest.parse({ model: "auto", messages: [{ role: "user", content: "Hello" }], ...body });
   const models = {
@@ -46,9 +47,17 @@ function route(
     prompt: { expected: promptTokens, bound: promptTokens },
     ownTokens: promptTokens,
     models,
+    strongShare,
     mayUse: permits,
   });
 }
+
+/** Several steps, comparisons and numbers: the kind that weak models get wrong. */
+const wordProblem =
+  "Tom has 3 boxes with 24 pencils each. He gives half of them to Ann, who already has 15 more than Ben. " +
+  "If Ben has 12, how many pencils does Ann have, and how many more than Tom?";
+const asking = (content: string, more: object = {}) => ({ messages: [{ role: "user", content }], ...more });
+const tool = { type: "function", function: { name: "look_up", parameters: { type: "object" } } };
 
 const order = (body: object, cards?: ModelCard[], promptTokens?: number) =>
   route(body, cards, promptTokens).candidates.map(({ card: { id } }) => id);
@@ -154,16 +163,40 @@ describe("a named model", () => {
 
 describe("auto", () => {
   it.each([
-    ["a greeting", { messages: [{ role: "user", content: "Hello" }] }, "fast"],
-    ["mathematics", { messages: [{ role: "user", content: "What is 12 * 7?" }] }, "standard"],
+    ["a greeting", {}, "fast"],
+    ["a short question", asking("What is the capital of France?"), "fast"],
+    ["a word problem of several steps", asking(wordProblem), "reasoning"],
+    ["a greeting after one", { messages: [...asking(wordProblem).messages, ...asking("Thanks!").messages] }, "fast"],
+    ["a request with tools", { tools: [tool] }, "standard"],
+    ["a request for reasoning effort", { reasoning_effort: "medium" }, "standard"],
+    ["a word problem with tools", asking(wordProblem, { tools: [tool] }), "reasoning"],
     ["a request that requires reasoning", { parapet: { requires_reasoning: true } }, "reasoning"],
-    [
-      "a latency-critical one",
-      { messages: [{ role: "user", content: "12 * 7 = ? why? prove it" }], parapet: { latency_critical: true } },
-      "fast",
-    ],
+    ["a latency-critical one", asking(wordProblem, { parapet: { latency_critical: true } }), "fast"],
   ])("sends %s to the right tier", (_what, body, tier) => {
     expect(route(body).tier).toBe(tier);
+  });
+
+  it("sends a prompt longer than what it learned from to standard at least", () => {
+    expect(route({}, all, 1_501).tier).toBe("standard");
+  });
+
+  it.each([
+    ["nothing", 0, "fast"],
+    ["everything", 1, "standard"],
+  ])("with a strong share of %s, sends a usual question accordingly", (_what, share, tier) => {
+    expect(route(asking("Why is the sky blue?"), all, 100, () => true, share).tier).toBe(tier);
+  });
+
+  it("names the score and the threshold, and gives both", () => {
+    const { reason, score, threshold } = route(asking(wordProblem));
+    expect(reason).toBe(`auto: score ${score?.toFixed(4)} is not below ${threshold?.toFixed(4)}: reasoning`);
+    expect(score).toBeGreaterThanOrEqual(threshold ?? Infinity);
+    expect(route({ tools: [tool] }).reason).toMatch(/^auto: score -\d\.\d{4}, but it has tools: at least standard$/);
+  });
+
+  it("has no score where the score had no part", () => {
+    expect(route({ model: "fast" })).toMatchObject({ score: null, threshold: null });
+    expect(route({ parapet: { latency_critical: true } })).toMatchObject({ score: null, threshold: null });
   });
 
   it("sends what is sensitive to the edge only, whatever fails", () => {

@@ -129,7 +129,7 @@ async function play(models: Record<string, Turn[]>, { request: more = {}, prefil
     {
       request,
       identity: { principal: scope.principal, traceId: trace.traceId, extension: undefined, prompt: null },
-      plan: { tier: "fast", candidates: [first, ...rest], reason: "test" },
+      plan: { tier: "fast", candidates: [first, ...rest], reason: "test", score: null, threshold: null },
       hold,
       promptBound: 10,
       attempts,

@@ -45,7 +45,13 @@ const stages = {
   },
   screen_input: ({ request, services }) => services.gateway.guardrails.screenInput(request.messages, request.tools),
   route: ({ request, services }) =>
-    chooseRoute({ request, prompt: measurePrompt(request), ownTokens: 100, models: services.registry }),
+    chooseRoute({
+      request,
+      prompt: measurePrompt(request),
+      ownTokens: 100,
+      models: services.registry,
+      strongShare: 0.5,
+    }),
   async admit(context) {
     const holdId = newId("hold");
     held.push(holdId);
