@@ -4,6 +4,8 @@ import { defineConfig } from "vitest/config";
 // Three kinds of test: in workerd (the default), in Node (the local model server, scripts), and end to end against `wrangler dev`.
 export default defineConfig(async () => ({
   test: {
+    // Two files at a time: a worker's start is what most of a file's time goes to, and on two cores the default is one.
+    maxWorkers: 2,
     projects: [
       {
         plugins: [
