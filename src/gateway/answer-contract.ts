@@ -4,7 +4,7 @@ import { AppError } from "../core/errors.ts";
 import { isObject } from "../core/json.ts";
 import type { ChatResult } from "../core/model.ts";
 import { costOfPattern } from "./pattern-cost.ts";
-import { refuseUncheckable } from "./refuse-uncheckable.ts";
+import { innerSchemas, refuseUncheckable } from "./refuse-uncheckable.ts";
 
 /** What a request demands of the form of its answer: a schema for its text, and one for each tool's arguments. */
 export interface AnswerContract {
@@ -78,8 +78,8 @@ const shortText = 256;
 function compile(schema: Record<string, unknown>, param: string): Check {
   refuseUncheckable(schema, param);
   const thorough = checkWith(schema, { patternCost: 2, param });
-  const cautious = checkWith(schema, { patternCost: 1, param });
-  return (value) => (hasLongText(value) ? cautious(value) : thorough(value));
+  // Hardly an answer needs the other one, so it is made when one does.
+  return (value) => (hasLongText(value) ? checkWith(schema, { patternCost: 1, param })(value) : thorough(value));
 }
 
 /** Checks all but the patterns that would cost more: the provider still gets them. */
@@ -117,8 +117,10 @@ function checkWith(
 }
 
 function dropPatterns(node: unknown, maxCost: number): void {
-  if (Array.isArray(node)) for (const item of node) dropPatterns(item, maxCost);
+  for (const inner of innerSchemas(node)) dropPatterns(inner, maxCost);
   if (!isObject(node)) return;
+  // Examples check nothing, but the package follows references into them.
+  dropPatterns(node.examples, maxCost);
   if (typeof node.pattern === "string" && costOfPattern(node.pattern) > maxCost) delete node.pattern;
   const named = node.patternProperties;
   if (isObject(named) && Object.keys(named).some((pattern) => costOfPattern(pattern) > maxCost)) {
@@ -126,7 +128,6 @@ function dropPatterns(node: unknown, maxCost: number): void {
     delete node.patternProperties;
     delete node.additionalProperties;
   }
-  for (const value of Object.values(node)) dropPatterns(value, maxCost);
 }
 
 function hasLongText(value: unknown): boolean {

@@ -4,7 +4,14 @@ import { findReferenced, isObject } from "../core/json.ts";
 const maxDepth = 64;
 
 /** Keywords that hold schemas by name, where a name is no keyword. */
-const schemaMaps = new Set(["properties", "patternProperties", "$defs", "definitions", "dependentSchemas"]);
+const schemaMaps = new Set([
+  "properties",
+  "patternProperties",
+  "$defs",
+  "definitions",
+  "dependentSchemas",
+  "dependencies",
+]);
 const schemaLists = new Set(["allOf", "anyOf", "oneOf", "prefixItems"]);
 const singleSchemas = new Set([
   "items",
@@ -22,6 +29,16 @@ const singleSchemas = new Set([
 /** Keywords that hold values, which may look like schemas. */
 const values = new Set(["enum", "const", "default", "examples"]);
 
+/** What of a schema is schemas in turn: a property may be called like a keyword, and a value may look like a schema. */
+export function innerSchemas(node: unknown): unknown[] {
+  if (Array.isArray(node)) return node;
+  if (!isObject(node)) return [];
+  return Object.entries(node).flatMap(([key, value]) => {
+    if (schemaMaps.has(key) && isObject(value)) return Object.values(value);
+    return values.has(key) ? [] : [value];
+  });
+}
+
 /**
  * Throws `invalid_request` for what would only fail once an answer is there: keywords of another form than their own, references
  * to elsewhere, to nowhere or to themselves, and patterns that are none.
@@ -33,15 +50,13 @@ export function refuseUncheckable(schema: Record<string, unknown>, param: string
 
   function walk(node: unknown, depth: number): void {
     if (depth > maxDepth) refuse(`is nested more than ${maxDepth} levels deep`);
-    if (Array.isArray(node)) for (const item of node) walk(item, depth + 1);
+    for (const inner of innerSchemas(node)) walk(inner, depth + 1);
     if (!isObject(node)) return;
     for (const [key, value] of Object.entries(node)) {
       checkForm(key, value);
       if (key === "$ref" && typeof value === "string") checkReference(value);
       if (key === "pattern" && typeof value === "string") checkPattern(value);
       if (key === "patternProperties" && isObject(value)) Object.keys(value).forEach(checkPattern);
-      if (schemaMaps.has(key) && isObject(value)) for (const named of Object.values(value)) walk(named, depth + 1);
-      else if (!values.has(key)) walk(value, depth + 1);
     }
   }
 

@@ -141,4 +141,21 @@ describe("a pattern", () => {
     const both = { type: "object", patternProperties: { "^(a+)+$": {} }, additionalProperties: false };
     expect(forSchema(both).checkText(JSON.stringify({ [`${"a".repeat(200)}!`]: 1 }))).toEqual([]);
   });
+
+  it("that stands in a value is no pattern", () => {
+    const constant = { pattern: "^(a+)+$" };
+    const check = forSchema({ type: "object", properties: { a: { const: constant } } });
+    expect(check.checkText(JSON.stringify({ a: constant }))).toEqual([]);
+    expect(check.checkText(JSON.stringify({ a: {} }))).not.toEqual([]);
+  });
+
+  it.each([
+    ["of a property that is called like a keyword", { properties: { const: { type: "string", pattern: "^(a+)+$" } } }],
+    [
+      "of a dependency that is called like one",
+      { dependencies: { const: { properties: { const: { pattern: "^(a+)+$" } } } } },
+    ],
+  ])("%s is left to the provider, too", (_case, schema) => {
+    expect(forSchema(schema).checkText(JSON.stringify({ const: `${"a".repeat(200)}!` }))).toEqual([]);
+  });
 });
